@@ -140,9 +140,7 @@ class ObjectStore(Protocol):
     def head(self, key: str) -> StoredObject | None:
         """Size and metadata, None on 404."""
 
-    def create_video(
-        self, key: str, body: BinaryIO, *, size: int, sha256: str, metadata: Mapping[str, str]
-    ) -> Created:
+    def create_video(self, key: str, body: BinaryIO, *, size: int, sha256: str, metadata: Mapping[str, str]) -> Created:
         """One `put_object` of a file: `If-None-Match: *`, `ChecksumSHA256`, Content-Type `video/mp4`, Content-Disposition.
 
         `sha256` is hex. Never multipart, so nothing partial can appear.
