@@ -46,12 +46,11 @@ class OpenAIVideos(Model):
 
 
 class Provider(Model):
-    """The gateway."""
+    """The gateway that makes the videos."""
 
     type: Literal["OpenAIVideos"] = "OpenAIVideos"
     """The protocol. There is one; APIYI, new-api, LiteLLM and vLLM-Omni speak it."""
     open_ai_videos: OpenAIVideos
-    """A gateway with the /v1/videos protocol."""
 
 
 class OfferedModel(Model):

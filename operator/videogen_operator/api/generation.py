@@ -101,7 +101,7 @@ class ClassRef(Model):
 
 
 class RetryPolicy(Model):
-    """How often the request is sent again after an end that is known to be free."""
+    """What is done after an attempt that failed and is known to be free: it is sent again, a few times."""
 
     max_attempts: Annotated[int, Field(ge=1, le=10)] = 3
     """How many attempts may reach the gateway, the first one included. Only an attempt that is known not to be
@@ -152,7 +152,6 @@ class Spec(Model):
     """The most this video may cost, in US dollars, as a decimal string such as "0.30". A class whose price is higher
     is refused, at no cost. It is a guard on the price of one video, not a sum over revisions."""
     retry_policy: RetryPolicy = Field(default_factory=RetryPolicy)
-    """What is done after an attempt that failed and is known to be free."""
 
 
 class VideoGeneration(Model):
@@ -167,9 +166,7 @@ class VideoGeneration(Model):
     kind: str = KIND
     metadata: ObjectMeta
     spec: Spec
-    """The video that is wanted."""
     status: Status = Field(default_factory=Status)
-    """What became of it; written by the operator only."""
 
     @property
     def key(self) -> Key:

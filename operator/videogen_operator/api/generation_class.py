@@ -89,8 +89,8 @@ class Limits(Model):
     slot_seconds: Annotated[int, Field(ge=1, le=604800)] = 3600
     """How long a task counts against maxInFlight at most. An older one is still checked and stored, and its money
     still counted."""
-    max_output_bytes: Annotated[int, Field(ge=1048576, le=5368709120)] = 2147483648
-    """The largest video that is copied, in bytes, 1 MiB to 5 GiB (the most that one PUT takes). A larger one waits
+    max_output_bytes: Annotated[int, Field(ge=1024, le=5368709120)] = 2147483648
+    """The largest video that is copied, in bytes, 1 KiB to 5 GiB (the most that one PUT takes). A larger one waits
     until this is raised; it is paid for and not given up."""
 
 
@@ -137,23 +137,18 @@ class Spec(Model):
     )
 
     allowed_namespaces: AllowedNamespaces = Field(default_factory=AllowedNamespaces)
-    """Which namespaces may use the class. Left out: all."""
     provider: Provider
-    """The gateway that makes the videos."""
     models: Annotated[tuple[OfferedModel, ...], Field(min_length=1, max_length=32, json_schema_extra=list_map("name"))]
     """The models that are offered, with their prices."""
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1, max_length=16, json_schema_extra=list_map("name"))]
     """The resolutions that are offered, with their lengths and times."""
     defaults: Defaults
-    """What an object that leaves a field out gets."""
     abandon_after_seconds: Annotated[int, Field(ge=1, le=2592000)] = 86400
     """When, after the order, a task that cannot be brought to an end may be given up (default a day, at most 30). It
     also takes three clear answers of the gateway over an hour; an outage gives up nothing. What was given up may have
     been billed and is shown so; it is never ordered again by itself."""
     limits: Limits = Field(default_factory=Limits)
-    """How much may be under way at once."""
     storage: Storage
-    """The bucket that videos and the ledger go to."""
 
     def find_model(self, name: str) -> OfferedModel | None:
         """The model that a user means: by its name or by its upstream id."""
@@ -207,9 +202,7 @@ class VideoGenerationClass(Model):
     kind: str = KIND
     metadata: ObjectMeta
     spec: Spec
-    """The gateway, its prices and the bucket."""
     status: Status = Field(default_factory=Status)
-    """What is under way; written by the operator only."""
 
     @property
     def key(self) -> Key:

@@ -75,7 +75,7 @@ class LabelSelector(Model):
 
 
 class AllowedNamespaces(Model):
-    """Which namespaces may use the class."""
+    """Which namespaces may use the class. Left out: all."""
 
     model_config = ConfigDict(
         json_schema_extra=cel(

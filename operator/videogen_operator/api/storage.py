@@ -65,4 +65,3 @@ class Storage(Model):
     type: Literal["S3"] = "S3"
     """The kind of store. There is one."""
     s3: S3
-    """An S3-compatible bucket."""
