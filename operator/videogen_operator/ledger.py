@@ -22,7 +22,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import Field, ValidationError
 
-from .api.generation import AttemptState, Billing, Output, Resolved
+from .api.generation_status import AttemptState, Billing, Output, Resolved
 from .api.meta import Model, Time
 from .api.money import Money
 
@@ -284,7 +284,7 @@ _DOCUMENTS: Final[Mapping[str, type[Model]]] = {"intent": Intent, "task": Task, 
 
 
 def known_files(keys: Iterable[str]) -> list[str]:
-    """The JSON files of the ledger among the keys of a folder, by file name; anything else there is not ours to read."""
+    """The JSON files of the ledger among the keys of a folder, by file name; the rest is not ours to read."""
     names = [key.rsplit("/", 1)[-1] for key in keys]
     return [name for name in names if name == RESULT or _FILE.match(name)]
 
