@@ -34,9 +34,7 @@ def published(machine: str, environ: Mapping[str, str]) -> Archive:
     return Archive(url=f"{base}/envtest-v1.36.2-{machine}.tar.gz", sha512=_SHA512[machine])
 
 
-def unpack_into(
-    folder: Path, names: Iterable[str], machine: str, temporary: Path, environ: Mapping[str, str]
-) -> None:
+def unpack_into(folder: Path, names: Iterable[str], machine: str, temporary: Path, environ: Mapping[str, str]) -> None:
     """Download, check, then put the named programs into `folder`. Raises DownloadError."""
     take(published(machine, environ), folder, names, temporary)
 

@@ -29,9 +29,7 @@ class _Program:
 
 _PROGRAMS = {
     "etcd": _Program(package="go.etcd.io/etcd/server/v3", usually="1 to 2 min", packages=570),
-    "kube-apiserver": _Program(
-        package="k8s.io/kubernetes/cmd/kube-apiserver", usually="3 to 9 min", packages=1570
-    ),
+    "kube-apiserver": _Program(package="k8s.io/kubernetes/cmd/kube-apiserver", usually="3 to 9 min", packages=1570),
     "kubectl": _Program(package="k8s.io/kubernetes/cmd/kubectl", usually="20 s to 1 min", packages=200),
 }
 

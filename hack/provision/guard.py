@@ -28,6 +28,7 @@ class Programs:
 
     def __init__(self) -> None:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._leftovers: list[Path] = []
         self._die_with_me = _parent_death_signal()
 
     def start(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -65,11 +66,18 @@ class Programs:
             _end_group(process)
         return {"code": process.returncode}
 
+    def remove_at_end(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Note a file outside the owner's directory that a program will leave behind."""
+        self._leftovers.append(Path(request["path"]))
+        return {}
+
     def kill_all(self) -> None:
-        """Kill every program that still runs, newest first."""
+        """Kill every program that still runs, newest first, and remove what was noted."""
         for process in reversed(self._running.values()):
             if process.returncode is None:
                 _end_group(process)
+        for leftover in self._leftovers:
+            leftover.unlink(missing_ok=True)
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
@@ -99,9 +107,16 @@ def _parent_death_signal() -> Callable[[], None] | None:
 
 def _answer(programs: Programs, line: str) -> dict[str, Any]:
     request: dict[str, Any] = json.loads(line)
-    actions = {"start": programs.start, "poll": programs.poll, "stop": programs.stop}
     try:
-        return actions[request["do"]](request)
+        match request["do"]:
+            case "start":
+                return programs.start(request)
+            case "poll":
+                return programs.poll(request)
+            case "stop":
+                return programs.stop(request)
+            case _:
+                return programs.remove_at_end(request)
     except OSError as error:
         return {"error": str(error)}
 

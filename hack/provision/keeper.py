@@ -95,6 +95,10 @@ class Keeper:
         """Stop a program and return its exit code: SIGTERM, SIGKILL after `grace` seconds (0: at once)."""
         return int(self._ask({"do": "stop", "name": name, "grace": grace})["code"])
 
+    def remove_at_end(self, path: Path) -> None:
+        """Remove this file too when all ends, for programs that write outside the directory."""
+        self._ask({"do": "remove", "name": str(path), "path": str(path)})
+
     def close(self) -> None:
         """Kill what still runs and remove the directory. May be called twice."""
         with self._lock:

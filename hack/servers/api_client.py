@@ -36,9 +36,7 @@ class ApiClient:
         return created
 
     def _request(self, method: str, path: str, body: str | None) -> bytes:
-        connection = http.client.HTTPSConnection(
-            "127.0.0.1", self._port, timeout=_TIMEOUT, context=self._tls
-        )
+        connection = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=_TIMEOUT, context=self._tls)
         try:
             connection.request(method, path, body, {"Content-Type": "application/json"})
             response = connection.getresponse()

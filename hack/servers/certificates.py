@@ -91,9 +91,7 @@ def _name(user: str, group: str | None) -> x509.Name:
     return x509.Name([*organization, x509.NameAttribute(NameOID.COMMON_NAME, user)])
 
 
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
-) -> x509.CertificateBuilder:
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()

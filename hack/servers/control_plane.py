@@ -67,9 +67,7 @@ class ControlPlane:
         """
         return self._run([self._programs / "kubectl", *args], input, check=check)
 
-    def helm(
-        self, *args: str | Path, version: int = 4, check: bool = True
-    ) -> subprocess.CompletedProcess[str]:
+    def helm(self, *args: str | Path, version: int = 4, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run Helm 4 or 3 as the admin, with folders of its own. Raises as `kubectl` does."""
         return self._run([helm.find(version), *args], None, check=check)
 
@@ -83,9 +81,7 @@ class ControlPlane:
         self._namespaces += 1
         name = f"{prefix}-{self._namespaces}"
         metadata = {"name": name, "labels": dict(labels or {})}
-        self.client.post(
-            "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
-        )
+        self.client.post("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
         return name
 
     def token(self, namespace: str, serviceaccount: str) -> str:
@@ -145,12 +141,8 @@ class ControlPlane:
     def _server(self) -> kubeconfig.Server:
         return kubeconfig.Server(url=self.url, authority=self.ca)
 
-    def _run(
-        self, command: list[str | Path], text: str | None, *, check: bool
-    ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            command, input=text, capture_output=True, text=True, env=self.environment(), check=False
-        )
+    def _run(self, command: list[str | Path], text: str | None, *, check: bool) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(command, input=text, capture_output=True, text=True, env=self.environment(), check=False)
         if check and done.returncode != 0:
             words = " ".join(str(part) for part in [Path(command[0]).name, *command[1:]])
             raise ControlPlaneError(f"{words} failed (exit code {done.returncode}): {done.stderr.strip()}")
