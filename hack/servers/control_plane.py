@@ -10,9 +10,10 @@ from typing import Any, Self
 
 from provision import binaries, helm
 from provision.keeper import Keeper
-from servers import certificates, flags, kubeconfig
+from servers import certificates, flags
 from servers.api_client import ApiClient
 from servers.etcd_and_apiserver import ControlPlaneError, Processes
+from servers.kubeconfig import Server, for_certificate, for_token
 from servers.ports import with_free_ports
 
 __all__ = ["ControlPlane", "ControlPlaneError"]
@@ -90,7 +91,7 @@ class ControlPlane:
 
     def kubeconfig_for_token(self, token: str, path: Path, namespace: str = "default") -> Path:
         """Write a kubeconfig that logs in with `token`, and return its path."""
-        return kubeconfig.for_token(self._server(), token, namespace, path)
+        return for_token(self._server(), token, namespace, path)
 
     def audit_events(self) -> list[dict[str, Any]]:
         """Every request that was answered so far, in the order of the log, without bodies."""
@@ -127,7 +128,7 @@ class ControlPlane:
         made = certificates.make(self.directory / "certificates")
         self.url, self.ca = f"https://127.0.0.1:{ports.api}", made.authority
         self.kubeconfig = self.directory / "admin.kubeconfig"
-        kubeconfig.for_certificate(self._server(), made.admin, self.kubeconfig)
+        for_certificate(self._server(), made.admin, self.kubeconfig)
         self.client = ApiClient(ports.api, made)
         self._processes = Processes(
             keeper=self._keeper,
@@ -138,8 +139,8 @@ class ControlPlane:
             unsafe_no_fsync=self._unsafe_no_fsync,
         )
 
-    def _server(self) -> kubeconfig.Server:
-        return kubeconfig.Server(url=self.url, authority=self.ca)
+    def _server(self) -> Server:
+        return Server(url=self.url, authority=self.ca)
 
     def _run(self, command: list[str | Path], text: str | None, *, check: bool) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(command, input=text, capture_output=True, text=True, env=self.environment(), check=False)

@@ -38,8 +38,9 @@ class S3ServerError(RuntimeError):
 class S3Server:
     """Strict as a cloud's store: signatures and checksums are checked, a missing bucket stays missing.
 
-    With `volumes` it is a server for load runs that holds about so many GB; without, some hundred MB. Everything lies in a temporary directory; it and the process go when the block ends
-    or this process dies, by whatever signal.
+    With `volumes` it is a server for load runs that holds about so many GB; without, some hundred MB.
+    Everything lies in a temporary directory; it and the process go when the block ends or this process
+    dies, by whatever signal.
 
     Inside the block: `endpoint`, `access_key`, `secret_key`, `region`, `directory` (temporary), `pid`.
     """
