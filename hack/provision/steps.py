@@ -1,7 +1,7 @@
 """Runs one command of set-up under a keeper, with progress and a log that stays."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from provision import cache, progress
@@ -19,7 +19,7 @@ class Step:
     what: str
     usually: str
     argv: Sequence[str | Path]
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(default_factory=dict)
     cwd: Path | None = None
     how_far: Callable[[Path], str] = lambda log: last_lines(log, 1).strip()[:100]
 

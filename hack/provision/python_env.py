@@ -1,0 +1,109 @@
+"""The virtual environment of checks, tests and demo, in the cache, from requirements pinned by hash."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from provision import cache, progress, steps
+from provision.failure import PartError
+from provision.keeper import Keeper
+
+PART = "python"
+REQUIREMENTS = Path(__file__).parent.parent / "requirements"
+_WHOLE = ".complete"  # written last: a folder without it is half made and worth nothing
+_NO_VENV = "python3 could not make a virtual environment: on Debian or Ubuntu install python3-venv.\n"
+
+
+def folder() -> Path:
+    """Where the environment for these requirements and this Python belongs, whether it is there or not."""
+    return cache.root() / f"venv-{_key(REQUIREMENTS / 'dev.txt')}"
+
+
+def provide(keeper: Keeper) -> Path:
+    """The environment's folder, made where needed. Raises PartError."""
+    target = folder()
+    if (target / _WHOLE).exists():
+        progress.say(PART, f"packages from the cache, {target}")
+        return target
+    uv = provide_uv(keeper)
+    return _whole(target, lambda: _install(keeper, uv, target))
+
+
+def provide_uv(keeper: Keeper) -> Path:
+    """The folder of a small environment with pip and uv, made where needed. Raises PartError."""
+    target = cache.root() / f"uv-{_key(REQUIREMENTS / 'uv.txt')}"
+    return _whole(target, lambda: _install_uv(keeper, target))
+
+
+def index_settings() -> dict[str, str]:
+    """What pip knows about its index and certificates, in uv's words; the environment goes first."""
+    told = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
+    )
+    return translate(told.stdout, os.environ)
+
+
+def translate(pip_settings: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Turn the lines of `pip config list` into uv's environment, leaving alone what is set already."""
+    meaning = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "cert": "SSL_CERT_FILE"}
+    settings: dict[str, str] = {}
+    for line in pip_settings.splitlines():
+        name, _, value = line.partition("=")
+        variable = meaning.get(name.rpartition(".")[2])
+        if variable and variable not in environ:
+            settings[variable] = value.strip("'\"").replace("\\n", " ").strip()
+    return settings
+
+
+def _whole(target: Path, make: Callable[[], None]) -> Path:
+    with cache.only_one(target.name, lambda: progress.say(PART, "another set-up is at it: waiting")):
+        if not (target / _WHOLE).exists():
+            shutil.rmtree(target, ignore_errors=True)
+            make()
+            (target / _WHOLE).touch()
+    return target
+
+
+def _install_uv(keeper: Keeper, target: Path) -> None:
+    made = steps.Step(
+        part=PART,
+        what="making a virtual environment for the installer",
+        usually="3 to 10 s",
+        argv=[sys.executable, "-m", "venv", target],
+    )
+    try:
+        steps.run(keeper, made)
+    except PartError as error:
+        raise PartError(f"{_NO_VENV}{error}") from error
+    pip = [target / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check"]
+    pinned = ["--require-hashes", "-r", REQUIREMENTS / "uv.txt"]
+    steps.run(
+        keeper,
+        steps.Step(part=PART, what="installing uv", usually="3 to 20 s", argv=[*pip, *pinned]),
+    )
+
+
+def _install(keeper: Keeper, uv: Path, target: Path) -> None:
+    program = uv / "bin" / "uv"
+    env = {"UV_PYTHON_DOWNLOADS": "never", **index_settings()}
+    new = [program, "venv", "--quiet", "--python", sys.executable, target]
+    steps.run(
+        keeper,
+        steps.Step(part=PART, what="making the virtual environment", usually="1 s", argv=new, env=env),
+    )
+    listed = REQUIREMENTS / "dev.txt"
+    sync = [program, "pip", "sync", "--require-hashes", "--python", target / "bin" / "python", listed]
+    count = sum("==" in line for line in listed.read_text().splitlines())
+    steps.run(
+        keeper,
+        steps.Step(
+            part=PART, what=f"installing {count} packages", usually="15 s to 2 min", argv=sync, env=env
+        ),
+    )
+
+
+def _key(requirements: Path) -> str:
+    return cache.key(requirements.read_bytes(), sys.version, sys.base_prefix)
