@@ -177,6 +177,7 @@ class Again(StrEnum):
 
     FREE = "Free"  # nothing was made, and it was not this request's fault: try again, not counted
     COUNTED = "Counted"  # try again as long as maxAttempts allows
+    ONCE = "Once"  # counted, and one more try at most: it failed without saying why
     NEVER = "Never"  # final for this revision
 
 
