@@ -82,6 +82,6 @@ def _downloaded(keeper: Keeper, folder: Path, environ: Mapping[str, str]) -> boo
     try:
         archive.unpack_into(folder, NAMES, machine(), keeper.directory, environ)
     except DownloadError as error:
-        progress.say(PART, f"no published archive: {error}; building from source instead")
+        progress.say(PART, f"the published archive is of no use: {error}; building from source")
         return False
     return not missing(folder)

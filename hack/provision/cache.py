@@ -17,8 +17,8 @@ def root(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def logs() -> Path:
-    """Where the logs of set-up and checks stay, so that a failure can be read afterwards."""
-    folder = root() / "logs"
+    """Where the logs of this checkout's set-up and checks stay, to be read after a failure."""
+    folder = root() / "logs" / key(__file__)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -65,7 +65,8 @@ def _open(url: str, patience: Patience) -> Any:  # noqa: ANN401  # urllib promis
     if isinstance(opening.error, urllib.error.HTTPError):
         raise DownloadError(f"the server answered {opening.error.code}")
     if opening.error is not None:
-        raise DownloadError(str(getattr(opening.error, "reason", opening.error)))
+        reason = getattr(opening.error, "reason", opening.error)
+        raise DownloadError(f"cannot be reached ({getattr(reason, 'strerror', None) or reason})")
     return opening.response
 
 

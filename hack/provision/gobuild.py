@@ -69,4 +69,4 @@ def _how_far(log: Path, packages: int) -> str:
     if lines and lines[-1].startswith("go: downloading"):
         return f"{len(lines)} modules downloaded"
     compiled = sum(not line.startswith("go: ") for line in lines)
-    return f"{compiled} of about {packages} packages compiled"
+    return f"{compiled} packages compiled ({packages} when Go's own cache is empty)"

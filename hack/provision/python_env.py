@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from provision import cache, progress, steps
@@ -40,9 +40,7 @@ def provide_uv(keeper: Keeper) -> Path:
 
 def index_settings() -> dict[str, str]:
     """What pip knows about its index and certificates, in uv's words; the environment goes first."""
-    told = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
-    )
+    told = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False)
     return translate(told.stdout, os.environ)
 
 
@@ -68,41 +66,26 @@ def _whole(target: Path, make: Callable[[], None]) -> Path:
 
 
 def _install_uv(keeper: Keeper, target: Path) -> None:
-    made = steps.Step(
-        part=PART,
-        what="making a virtual environment for the installer",
-        usually="3 to 10 s",
-        argv=[sys.executable, "-m", "venv", target],
-    )
+    venv: list[str | Path] = [sys.executable, "-m", "venv", target]
+    pip: list[str | Path] = [target / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check"]
     try:
-        steps.run(keeper, made)
+        _run(keeper, "making a virtual environment for the installer", "3 to 10 s", venv)
     except PartError as error:
         raise PartError(f"{_NO_VENV}{error}") from error
-    pip = [target / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check"]
-    pinned = ["--require-hashes", "-r", REQUIREMENTS / "uv.txt"]
-    steps.run(
-        keeper,
-        steps.Step(part=PART, what="installing uv", usually="3 to 20 s", argv=[*pip, *pinned]),
-    )
+    _run(keeper, "installing uv", "3 to 20 s", [*pip, "--require-hashes", "-r", REQUIREMENTS / "uv.txt"])
 
 
 def _install(keeper: Keeper, uv: Path, target: Path) -> None:
-    program = uv / "bin" / "uv"
-    env = {"UV_PYTHON_DOWNLOADS": "never", **index_settings()}
-    new = [program, "venv", "--quiet", "--python", sys.executable, target]
-    steps.run(
-        keeper,
-        steps.Step(part=PART, what="making the virtual environment", usually="1 s", argv=new, env=env),
-    )
-    listed = REQUIREMENTS / "dev.txt"
-    sync = [program, "pip", "sync", "--require-hashes", "--python", target / "bin" / "python", listed]
+    program, listed = uv / "bin" / "uv", REQUIREMENTS / "dev.txt"
+    _run(keeper, "making the virtual environment", "1 s", [program, "venv", "--python", sys.executable, target])
+    sync: list[str | Path] = [program, "pip", "sync", "--require-hashes", "--python", target / "bin" / "python"]
     count = sum("==" in line for line in listed.read_text().splitlines())
-    steps.run(
-        keeper,
-        steps.Step(
-            part=PART, what=f"installing {count} packages", usually="15 s to 2 min", argv=sync, env=env
-        ),
-    )
+    _run(keeper, f"installing {count} packages", "15 s to 2 min", [*sync, listed])
+
+
+def _run(keeper: Keeper, what: str, usually: str, argv: Sequence[str | Path]) -> None:
+    env = {"UV_PYTHON_DOWNLOADS": "never", **index_settings()}
+    steps.run(keeper, steps.Step(part=PART, what=what, usually=usually, argv=argv, env=env))
 
 
 def _key(requirements: Path) -> str:

@@ -1,0 +1,44 @@
+# Every target does its own set-up (hack/bootstrap.py): packages, control plane and Helm go into a cache
+# outside the checkout. docs/development.md says where, and what can be set.
+
+PYTHON ?= python3
+SETUP := $(PYTHON) hack/bootstrap.py
+# How many test processes run side by side; each has a control plane of its own.
+WORKERS ?= 2
+PYTEST := python -m pytest -n $(WORKERS) --dist loadfile --allow-hosts=127.0.0.1,::1,localhost
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench-quick fmt crds lock clean clean-cache
+
+help: ## print this list
+	@echo 'make <target>, where target is one of:'
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
+		awk -F'|' '{ printf "  %-12s %s\n", $$1, $$2 }'
+
+demo: ## one manifest becomes one stored video, on a real API server and bucket (KEEP=1: leave it running)
+	@$(SETUP) python controlplane helm -- python hack/demo.py $(if $(KEEP),--keep)
+
+test: ## all checks, then the whole suite on real parts
+	@$(SETUP) python controlplane helm -- sh -c 'python hack/check.py static && exec $(PYTEST) tests'
+
+check: ## format, lint, types, import contracts, generated files, unit tests (under a minute)
+	@$(SETUP) python -- python hack/check.py static unit
+
+bench-quick: ## our numbers beside their goals (a table, no gate)
+	@$(SETUP) python controlplane helm -- python -m bench.quick
+
+fmt: ## format the Python files and repair what the linter can
+	@$(SETUP) python -- sh -c 'ruff check --quiet --fix-only . && ruff format .'
+
+crds: ## write crds/ and the chart's copy from the models
+	@$(SETUP) python -- python hack/generate_crds.py
+
+lock: ## pin all requirements anew (UPGRADE=1: to the newest versions)
+	@$(SETUP) python -- python hack/lock.py $(if $(UPGRADE),--upgrade)
+
+clean: ## remove what checks and tests leave in the checkout
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+clean-cache: ## remove the cached packages, control planes and Helm programs of all checkouts
+	@$(PYTHON) hack/clean_cache.py
