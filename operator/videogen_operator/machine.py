@@ -365,7 +365,7 @@ def _needs_comparison(verdict: adoption.Verdict, own: int | None) -> bool:
             return False
 
 
-def _verdict(  # noqa: C901 - one case for each row of the table
+def _verdict(
     job: Job, folder: Folder, verdict: adoption.Verdict, own: int | None, now: Moment
 ) -> Action:
     match verdict:

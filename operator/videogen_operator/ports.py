@@ -4,8 +4,9 @@ Each Protocol is implemented by one adapter and by one stateful fake, and one co
 Every method may block for at most its own time-out; none of them retries a call that spends money.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, BinaryIO, Protocol
 
@@ -46,7 +47,7 @@ Exchange = Answer | NoAnswer
 class Downloaded:
     """All that the gateway sent for one `/content`, now in the file that was given.
 
-    `declared` is its Content-Length, None if it sent none (then only the MP4 boxes can say whether the body is whole).
+    `declared` is its Content-Length, None if it sent none: then only the MP4 boxes can say whether the body is whole.
     """
 
     size: int
@@ -204,3 +205,22 @@ class Kube(Protocol):
 
     def event(self, namespace: str, body: Mapping[str, Any]) -> None:
         """Create an `events.k8s.io/v1` Event. Failure is logged, never raised: no decision rests on an event."""
+
+
+# ---------------------------------------------------------------- time
+
+
+class Clock(Protocol):
+    """Two clocks and a pause; tests bring their own."""
+
+    def now(self) -> datetime:
+        """UTC, for records."""
+
+    def ticks(self) -> float:
+        """Seconds that never go back and run on while the machine sleeps, for deadlines."""
+
+    def pause(self, seconds: float) -> None:
+        """Wait a little inside a turn, only where a paid fact must be made durable before the turn ends."""
+
+    def together(self, *effects: Callable[[], None]) -> None:
+        """Run independent effects side by side; returns when all ended. An exception of one is raised afterwards."""
