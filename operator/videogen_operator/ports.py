@@ -25,7 +25,7 @@ class Wire(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An HTTP answer, read up to a limit. `headers` has lower-case names; `body` at most 64 KiB."""
+    """An HTTP answer, read up to a limit. `headers` has lower-case names; `body` at most 1 MiB."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)

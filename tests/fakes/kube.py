@@ -38,7 +38,8 @@ class FakeKube:
             new = copy.deepcopy(dict(manifest))
             key = self._key_of(new)
             old = self._objects.get(key)
-            meta = {**(old["metadata"] if old else {"uid": str(uuid.uuid4()), "generation": 1}), **new["metadata"]}
+            born = {"uid": str(uuid.uuid4()), "generation": 1, "creationTimestamp": "2026-11-22T10:40:00Z"}
+            meta = {**(old["metadata"] if old else born), **new["metadata"]}
             if old and old.get("spec") != new.get("spec"):
                 meta["generation"] += 1
             new["metadata"] = {**meta, "resourceVersion": str(next(self._versions))}
@@ -48,7 +49,8 @@ class FakeKube:
                 if self._default_status:
                     new["status"] = {"observedGeneration": -1}
             self._objects[key] = new
-            self.namespaces.setdefault(key[1], {})
+            if key[1]:
+                self.namespaces.setdefault(key[1], {})
             return copy.deepcopy(new)
 
     def delete(self, kind: Kind, namespace: str, name: str) -> None:
