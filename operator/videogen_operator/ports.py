@@ -67,7 +67,7 @@ class VideoApi(Protocol):
     """`/v1/videos` of one kind of gateway. `endpoint` is a base such as `https://host/v1`, without a trailing slash."""
 
     def submit(self, endpoint: str, key: Secret, body: bytes, *, timeout: float) -> Exchange:
-        """POST `body` (JSON) once: fresh connection, no redirect followed, no client retry, one total time-out in seconds.
+        """POST `body` (JSON) once: fresh connection, no redirect followed, no client retry, one total time-out (s).
 
         Sends `x-litellm-num-retries: 0`. Never raises for anything that the network or the server does.
         """
@@ -136,22 +136,23 @@ class ObjectStore(Protocol):
         """The object's bytes, None on 404 (which a missing bucket also answers: a hint too)."""
 
     def create(self, key: str, body: bytes, *, content_type: str = "application/json") -> Created:
-        """PUT with `If-None-Match: *` and a SHA-256 checksum. Raises `StoreTrouble` on 409, time-out and 5xx: unknown."""
+        """PUT with `If-None-Match: *` and a SHA-256 checksum. `StoreTrouble` on 409, time-out and 5xx: unknown."""
 
     def head(self, key: str) -> StoredObject | None:
         """Size and metadata, None on 404."""
 
     def create_video(self, key: str, body: BinaryIO, *, size: int, sha256: str, metadata: Mapping[str, str]) -> Created:
-        """One `put_object` of a file: `If-None-Match: *`, `ChecksumSHA256`, Content-Type `video/mp4`, Content-Disposition.
+        """One `put_object` of a file: `If-None-Match: *`, `ChecksumSHA256`, `video/mp4`, Content-Disposition.
 
-        `sha256` is hex. Never multipart, so nothing partial can appear.
+        `sha256` is hex. Metadata values may be any text; HEAD gives them back as they were. Never multipart, so nothing partial can appear.
         """
 
     def probe(self, *, thorough: bool) -> None:
         """Prove that the bucket exists, can be written, listed, and that conditional writes are atomic.
 
         Not thorough: one conditional PUT that must win and one that must lose. Thorough: also 20 rounds of two
-        concurrent PUTs of one key with 2 MiB bodies, exactly one of which must win. Raises `StoreTrouble` with the reason.
+        concurrent PUTs of one key with 2 MiB bodies, exactly one of which must win.
+        Raises `StoreTrouble` with the reason.
         """
 
     def uri(self, key: str) -> str:
