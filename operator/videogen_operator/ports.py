@@ -144,7 +144,8 @@ class ObjectStore(Protocol):
     def create_video(self, key: str, body: BinaryIO, *, size: int, sha256: str, metadata: Mapping[str, str]) -> Created:
         """One `put_object` of a file: `If-None-Match: *`, `ChecksumSHA256`, `video/mp4`, Content-Disposition.
 
-        `sha256` is hex. Metadata values may be any text; HEAD gives them back as they were. Never multipart, so nothing partial can appear.
+        `sha256` is hex. Metadata values may be any text; HEAD gives them back as they were.
+        Never multipart, so nothing partial can appear.
         """
 
     def probe(self, *, thorough: bool) -> None:
