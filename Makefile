@@ -8,12 +8,12 @@ WORKERS ?= 2
 PYTEST := python -m pytest -n $(WORKERS) --dist loadfile --allow-hosts=127.0.0.1,::1,localhost
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench-quick fmt crds lock clean clean-cache
+.PHONY: help demo test check bench-quick fmt crds lock cluster-up cluster-down cluster-status clean clean-cache
 
 help: ## print this list
 	@echo 'make <target>, where target is one of:'
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | \
-		awk -F'|' '{ printf "  %-12s %s\n", $$1, $$2 }'
+		awk -F'|' '{ printf "  %-15s %s\n", $$1, $$2 }'
 
 demo: ## one manifest becomes one stored video, on a real API server and bucket (KEEP=1: leave it running)
 	@$(SETUP) python controlplane helm -- python hack/demo.py $(if $(KEEP),--keep)
@@ -35,6 +35,15 @@ crds: ## write crds/ and the chart's copy from the models
 
 lock: ## pin all requirements anew (UPGRADE=1: to the newest versions)
 	@$(SETUP) python -- python hack/lock.py $(if $(UPGRADE),--upgrade)
+
+cluster-up: ## start an API server and a bucket that stay, and print how to use them
+	@$(SETUP) python controlplane helm -- python hack/cluster.py up
+
+cluster-down: ## stop them and remove their data
+	@$(SETUP) python -- python hack/cluster.py down
+
+cluster-status: ## say whether they run
+	@$(SETUP) python -- python hack/cluster.py status || test $$? -eq 3
 
 clean: ## remove what checks and tests leave in the checkout
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage build dist

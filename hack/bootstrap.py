@@ -16,7 +16,7 @@ _ROOT = Path(__file__).absolute().parent.parent
 def main(arguments: "list[str]") -> int:
     """Make the parts, then become the command."""
     if sys.version_info < (3, 11):  # noqa: UP036  # the one place that meets whatever python3 is
-        print("Python 3.11 or newer is needed; this is {}.{}.".format(*sys.version_info), file=sys.stderr)  # noqa: UP032
+        print("Python 3.11 or newer is needed; this is {}.{}.".format(*sys.version_info), file=sys.stderr)
         print("Install one and name it: make PYTHON=/path/to/python3.11 ...", file=sys.stderr)
         return 1
     from provision import setup  # noqa: PLC0415  # an older Python could not read it
@@ -24,11 +24,9 @@ def main(arguments: "list[str]") -> int:
     parts, command = _split(arguments)
     if failed := setup.make(parts):
         return failed
-    if not command:
-        return 0
-    environment = setup.environment(_ROOT)
-    sys.stdout.flush()
-    os.execvpe(command[0], command, environment)  # noqa: S606  # signals then reach the command itself
+    if command:
+        os.execvpe(command[0], command, setup.environment(_ROOT))  # noqa: S606  # signals then reach it directly
+    return 0
 
 
 def _split(arguments: "list[str]") -> "tuple[list[str], list[str]]":

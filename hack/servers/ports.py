@@ -1,6 +1,6 @@
 """Free loopback ports for servers that must be told their port before they start."""
 
-import random
+import secrets
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -23,12 +23,17 @@ def free_ports(count: int) -> list[int]:
     held: list[socket.socket] = []
     try:
         while len(held) < count:
-            if (listener := _try_port(random.randint(_LOWEST, _HIGHEST))) is not None:  # noqa: S311
+            if (listener := _try_port(_any_port())) is not None:
                 held.append(listener)
         return [listener.getsockname()[1] for listener in held]
     finally:
         for listener in held:
             listener.close()
+
+
+def _any_port() -> int:
+    # Not from `random`: test processes that were given the same seed would want the same ports.
+    return _LOWEST + secrets.randbelow(_HIGHEST - _LOWEST)
 
 
 def _try_port(port: int) -> socket.socket | None:
