@@ -47,6 +47,7 @@ class Job:
     folder_read: float = 0.0  # ticks
     folder_stale: bool = False  # the object waited since the folder was read
     unsent: frozenset[str] = frozenset()  # tickets of this process whose POST has not begun
+    fence: str | None = None  # ticket of the intent that this object's turns wrote and have not used
     granted: int | None = None  # attempt number whose slot is reserved for this turn
     begun: int | None = None  # attempt whose intent this process wrote into the status
     intent_seen: float | None = None  # ticks when a status intent of somebody else was first seen
@@ -365,9 +366,7 @@ def _needs_comparison(verdict: adoption.Verdict, own: int | None) -> bool:
             return False
 
 
-def _verdict(
-    job: Job, folder: Folder, verdict: adoption.Verdict, own: int | None, now: Moment
-) -> Action:
+def _verdict(job: Job, folder: Folder, verdict: adoption.Verdict, own: int | None, now: Moment) -> Action:
     match verdict:
         case adoption.OtherClass(name=name):
             message = f"this revision was made by class {name}; use that class, or raise spec.revision to pay anew"
@@ -384,8 +383,9 @@ def _verdict(
             return RecordEnd(entry, _given_up(entry, now), _failure(Type.GENERATED, Reason.ABANDONED, _GAVE_UP))
         case adoption.Over(entry=entry, end=end):
             return RecordEnd(entry, end, final_standing(end))
-        case adoption.Mine(entry=entry):
-            return Send(entry.number) if _may_still_send(job, folder) else Close(entry.number)
+        case adoption.Mine(entry=entry, intent=intent):
+            resumed = intent.ticket == job.fence and folder.id.revision == job.obj.spec.revision
+            return Send(entry.number) if resumed else Close(entry.number)
         case adoption.Unanswered(entry=entry, intent=intent):
             return _doubt(job, entry, intent, now)
         case adoption.Next():
@@ -414,10 +414,6 @@ def _given_up(entry: Entry, now: Moment) -> ledger.End:
         time=entry.resolved.time if entry.resolved else now.wall,
         detail=_GAVE_UP,
     )
-
-
-def _may_still_send(job: Job, folder: Folder) -> bool:
-    return folder.id.revision == job.obj.spec.revision
 
 
 # ---------------------------------------------------------------- a next attempt

@@ -1,0 +1,80 @@
+"""What this process knows of unfinished work. All of it may be lost at any time: status and ledger have it."""
+
+from dataclasses import dataclass, field
+
+from ..api.generation import VideoGeneration
+from ..api.generation_status import Resolved
+from ..api.meta import Key
+from ..conditions import Standing
+from ..ledger import AttemptId, End, Folder, Intent, Resolution, Result, Task
+from ..pursuit import Pursuit
+
+Document = Intent | Task | End | Resolution
+
+
+@dataclass(slots=True)
+class Unwritten:
+    """A fact that the bucket did not take yet; written again before anything else is decided."""
+
+    attempt: AttemptId
+    document: Document
+
+
+@dataclass(slots=True)
+class Work:
+    """The work on one revision: its folder as last read, and the pursuit of its task."""
+
+    folder: Folder | None = None
+    folder_read: float = 0.0
+    pursuit: Pursuit | None = None
+    unwritten: list[Unwritten] = field(default_factory=list)
+    epoch: int = 0
+
+    def note(self, attempt: AttemptId, document: Document) -> None:
+        """The folder holds one more file (or will, once it is written)."""
+        if self.folder is not None and self.folder.id == attempt.folder:
+            self.folder = self.folder.with_file(attempt.number, document)
+
+    def note_result(self, result: Result) -> None:
+        if self.folder is not None:
+            self.folder = self.folder.with_result(result)
+
+    def forget_folder(self) -> None:
+        """Read it again before deciding; what is not written yet stays known."""
+        self.folder = None
+
+
+@dataclass(slots=True)
+class Flight:
+    """One unfinished object. Touched only in its key's turn, but for `stale`, which the watch sets."""
+
+    key: Key
+    obj: VideoGeneration | None = None
+    stale: bool = True
+    work: Work = field(default_factory=Work)
+    folder_stale: bool = False
+    fence: Intent | None = None  # an intent whose PUT had no clear answer: the same bytes again
+    fence_began: float = 0.0  # ticks of its first PUT
+    begun: int | None = None
+    intent_seen: float | None = None
+    doubt_ticket: str | None = None
+    doubt_since: float | None = None
+    doubt_certain: bool = False
+    refused_annotation: str = ""
+    refused_answer: str = ""
+    waits: Standing | None = None
+    endpoint: int = 0  # index of the endpoint for the next POST
+    overdue_told: bool = False
+    trouble_told: bool = False
+
+    def start_over(self) -> None:
+        """Another object under the same name, or another revision: nothing known before counts."""
+        fresh = Flight(self.key)
+        for name in set(self.__slots__) - {"key", "obj", "stale"}:
+            setattr(self, name, getattr(fresh, name))
+
+
+def resolved_of(folder: Folder | None, number: int) -> Resolved | None:
+    """What was ordered by an attempt, from its intent."""
+    intent = folder.entry(number).intent if folder else None
+    return intent.resolved if intent else None
