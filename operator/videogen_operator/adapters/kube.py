@@ -185,7 +185,10 @@ def _refusal(what: str, status: int, data: bytes, headers: Mapping[str, str]) ->
         said = {}
     message = f"{what}: {status} {scrub(str(said.get('reason', '')), limit=60)}".rstrip()
     if status in (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY):
-        fields = [str(cause.get("field", "")) for cause in (said.get("details") or {}).get("causes") or ()]
+        fields = [
+            str(cause.get("field", "")).replace("<nil>", "")
+            for cause in (said.get("details") or {}).get("causes") or ()
+        ]
         return Superseded(f"{message} {scrub(', '.join(filter(None, fields)), limit=150)}".rstrip())
     allowed = _NOT_ALLOWED.search(str(said.get("message", ""))) if status == HTTPStatus.FORBIDDEN else None
     wait = headers.get("Retry-After", "")
