@@ -42,8 +42,8 @@ def unpack_into(folder: Path, names: Iterable[str], machine: str, temporary: Pat
 def take(source: Archive, folder: Path, names: Iterable[str], temporary: Path) -> None:
     """Put the named programs of an archive into `folder`, each whole or not at all. Raises DownloadError."""
     packed = temporary / "envtest.tar.gz"
-    downloads.fetch(source.url, packed, sha512=source.sha512, part="control plane")
     try:
+        downloads.fetch(source.url, packed, sha512=source.sha512, part="control plane")
         with tarfile.open(packed) as tar:
             for name in names:
                 _put(tar, f"controller-tools/envtest/{name}", folder / name)

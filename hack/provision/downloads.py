@@ -33,6 +33,7 @@ class _Opening:
     answered: threading.Event = field(default_factory=threading.Event)
     response: Any = None
     error: Exception | None = None
+    given_up: bool = False
 
     def open(self, url: str, timeout: float) -> None:
         try:
@@ -40,6 +41,13 @@ class _Opening:
         except (OSError, HTTPException, ValueError) as error:
             self.error = error
         self.answered.set()
+        if self.given_up:
+            self.close()
+
+    def close(self) -> None:
+        for held in (self.response, self.error):
+            if hasattr(held, "close"):
+                held.close()
 
 
 def fetch(url: str, target: Path, *, sha512: str, part: str, patience: Patience | None = None) -> None:
@@ -61,8 +69,10 @@ def _open(url: str, patience: Patience) -> Any:  # noqa: ANN401  # urllib promis
     opening = _Opening()
     threading.Thread(target=opening.open, args=(url, patience.piece), daemon=True).start()
     if not opening.answered.wait(patience.answer):
+        opening.given_up = True
         raise DownloadError(f"no answer within {patience.answer:g} s")
     if isinstance(opening.error, urllib.error.HTTPError):
+        opening.close()
         raise DownloadError(f"the server answered {opening.error.code}")
     if opening.error is not None:
         reason = getattr(opening.error, "reason", opening.error)

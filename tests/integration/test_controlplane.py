@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from provision.processes import is_running
 from servers.api_client import ApiError
 from servers.control_plane import ControlPlane, ControlPlaneError
 from servers.s3 import S3Server
@@ -48,17 +49,6 @@ def _until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not come about"
         time.sleep(0.05)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return "(" in Path(f"/proc/{pid}/stat").read_text() and not _is_zombie(pid)
-    except OSError:
-        return False
-
-
-def _is_zombie(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def test_a_service_account_may_only_do_what_rbac_grants(
@@ -161,8 +151,8 @@ def test_a_stopped_api_server_answers_nobody(tmp_path: Path) -> None:
 def test_nothing_is_left_after_exit() -> None:
     with ControlPlane() as plane, S3Server("videos") as store:
         pids, folders = [*plane.pids.values(), store.pid], [plane.directory, store.directory]
-        assert all(_runs(pid) for pid in pids)
-    assert not [pid for pid in pids if _runs(pid)]
+        assert all(is_running(pid) for pid in pids)
+    assert not [pid for pid in pids if is_running(pid)]
     assert not [folder for folder in folders if folder.exists()]
 
 
@@ -185,11 +175,11 @@ def test_nothing_is_left_when_the_owner_is_ended(end: signal.Signals) -> None:
     with subprocess.Popen([sys.executable, "-c", _OWNER], stdout=subprocess.PIPE, env=environment) as owner:
         assert owner.stdout is not None
         held = json.loads(owner.stdout.readline())
-        assert all(_runs(pid) for pid in held["pids"])
+        assert all(is_running(pid) for pid in held["pids"])
         mine = _listening_files(held["pids"][-1])
         assert mine - sockets
         owner.send_signal(end)
-    _until(lambda: not any(_runs(pid) for pid in held["pids"]))
+    _until(lambda: not any(is_running(pid) for pid in held["pids"]))
     _until(lambda: not any(Path(folder).exists() for folder in held["folders"]))
     assert not [path for path in mine if path.exists()]
 
