@@ -45,9 +45,10 @@ class _Opening:
             self.close()
 
     def close(self) -> None:
-        for held in (self.response, self.error):
-            if hasattr(held, "close"):
-                held.close()
+        if self.response is not None:
+            self.response.close()
+        if isinstance(self.error, urllib.error.HTTPError):
+            self.error.close()
 
 
 def fetch(url: str, target: Path, *, sha512: str, part: str, patience: Patience | None = None) -> None:
