@@ -6,8 +6,8 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import sys
-import threading
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -41,9 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def serve(simulator: Simulator, control_key: str | None) -> None:
     """Say where it listens, in one line of JSON, and wait for a signal."""
-    stop = threading.Event()
+    told, telling = socket.socketpair()
+    telling.setblocking(False)  # noqa: FBT003 -- takes no keyword
+    # Not an Event: a handler that sets it deadlocks when the signal meets the inside of its wait().
+    signal.set_wakeup_fd(telling.fileno())
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: None)
     ready = {
         "url": simulator.url,
         "base_url": f"{simulator.url}/v1",
@@ -52,7 +55,10 @@ def serve(simulator: Simulator, control_key: str | None) -> None:
     }
     sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
-    stop.wait()
+    told.recv(1)
+    signal.set_wakeup_fd(-1)
+    told.close()
+    telling.close()
 
 
 def complain(text: str, code: int) -> int:

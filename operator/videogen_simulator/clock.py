@@ -11,8 +11,8 @@ class Clock(Protocol):
     def now(self) -> float:
         """Seconds since the epoch."""
 
-    def wait(self, released: threading.Event, seconds: float) -> None:
-        """Return when `released` is set, or after `seconds`."""
+    def wait(self, released: threading.Event, until: float) -> None:
+        """Return when `released` is set, or at the time `until`."""
 
 
 class SystemClock:
@@ -22,9 +22,9 @@ class SystemClock:
         """Seconds since the epoch."""
         return time.time()
 
-    def wait(self, released: threading.Event, seconds: float) -> None:
-        """Return when `released` is set, or after `seconds`."""
-        released.wait(seconds)
+    def wait(self, released: threading.Event, until: float) -> None:
+        """Return when `released` is set, or at the time `until`."""
+        released.wait(max(0.0, until - time.time()))
 
 
 class ManualClock:
@@ -49,8 +49,10 @@ class ManualClock:
         for event in due:
             event.set()
 
-    def wait(self, released: threading.Event, seconds: float) -> None:
-        """Return when `released` is set, or when the time was moved past `seconds` from now."""
+    def wait(self, released: threading.Event, until: float) -> None:
+        """Return when `released` is set, or when the time was moved to `until`."""
         with self._lock:
-            self._waiting.append((self._now + seconds, released))
+            if until <= self._now:
+                return
+            self._waiting.append((until, released))
         released.wait()

@@ -70,7 +70,7 @@ def name_in(body: Body, name: str) -> str | None:
 def health(gateway: Gateway, _: Request) -> Body:
     """Alive, and how busy."""
     gateway.settle()
-    counters = gateway.counters
+    counters = gateway.book.counters
     return {"status": "ok", "posts": counters.posts, "tasks": counters.tasks, "open": counters.open}
 
 
@@ -95,7 +95,7 @@ def shown(takes: Mapping[str, object]) -> dict[str, object]:
 
 def armed(gateway: Gateway, _: Request) -> Body:
     """What is armed, in the order in which it will be met."""
-    return {"armed": [{"name": one.scenario.name, "posts": one.posts or "all"} for one in gateway.armed]}
+    return {"armed": [{"name": name, "posts": posts or "all"} for name, posts in gateway.rehearsal.armed()]}
 
 
 def arm(gateway: Gateway, request: Request) -> Body:
@@ -111,7 +111,7 @@ def arm(gateway: Gateway, request: Request) -> Body:
         if not gateway.afflict(task, scenario.effect):
             raise ControlError("there is no such task")
         return {"task": task}
-    gateway.arm(scenario, how_many(body.get("posts", 1)))
+    gateway.rehearsal.arm(scenario, how_many(body.get("posts", 1)))
     return armed(gateway, request)
 
 
@@ -126,7 +126,7 @@ def how_many(posts: object) -> int | None:
 
 def disarm(gateway: Gateway, request: Request) -> Body:
     """Take everything back that is armed, and start the counts of `times` anew."""
-    gateway.disarm()
+    gateway.rehearsal.disarm()
     return armed(gateway, request)
 
 
@@ -162,7 +162,7 @@ def complete(gateway: Gateway, request: Request) -> Body:
 
 def release(gateway: Gateway, _: Request) -> Body:
     """Let all held answers go."""
-    return {"released": gateway.release()}
+    return {"released": gateway.holds.release()}
 
 
 CALLS: Mapping[tuple[str, str], Callable[[Gateway, Request], Body]] = {

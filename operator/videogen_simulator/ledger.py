@@ -4,13 +4,12 @@ Each record carries the number of its last change, so that a reader can ask for 
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from .effects import Effect
 from .rules import Order
-from .tasks import FOR_EVER, Life
+from .tasks import FOR_EVER, Life, Status
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,7 +101,6 @@ class Counters:
     bytes_sent: int = 0
     open: int = 0
     max_open: int = 0
-    held: int = 0
     malformed: int = 0
     billed: Decimal = Decimal(0)
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -129,16 +127,18 @@ def post_json(post: Post) -> dict[str, object]:
 
 
 def task_json(task: Task, now: float) -> dict[str, object]:
-    """A task as the ledger shows it."""
+    """A task as the ledger shows it; `completed_at` and `failed_at` are there once it is so."""
+    status = task.life.status(now)
     return {
         "id": task.name,
         "account": task.account,
         "post": task.post,
-        "status": task.life.status(now).value,
+        "status": status.value,
         "request": request_json(task.order),
         "created_at": task.life.created,
-        "completed_at": finite(task.life.ends) if not task.life.failure else None,
-        "failed_at": finite(task.life.ends) if task.life.failure else None,
+        "ends_at": finite(task.life.ends),
+        "completed_at": task.life.ends if status is Status.COMPLETED else None,
+        "failed_at": task.life.ends if status is Status.FAILED else None,
         "content_from": finite(task.life.content_from),
         "expires_at": finite(task.life.expires),
         "price": float(task.price),
@@ -203,7 +203,6 @@ def counters_json(counters: Counters) -> dict[str, object]:
         "bytes_sent": counters.bytes_sent,
         "open": counters.open,
         "max_open": counters.max_open,
-        "held": counters.held,
         "malformed": counters.malformed,
         "billed": float(counters.billed),
     }
@@ -212,8 +211,3 @@ def counters_json(counters: Counters) -> dict[str, object]:
 def finite(moment: float) -> float | None:
     """JSON has no infinity."""
     return None if moment == FOR_EVER else moment
-
-
-def since(records: Iterable[Post | Task | Stray], number: int) -> list[Post | Task | Stray]:
-    """The records that changed after a change number."""
-    return [record for record in records if record.changed > number]

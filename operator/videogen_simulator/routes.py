@@ -53,7 +53,7 @@ def key_of(request: Request) -> str | None:
 
 def recorded_submit(gateway: Gateway, request: Request) -> Reply:
     """A POST, on record from before it is looked at until its answer is known."""
-    post = gateway.arrived(request)
+    post = gateway.book.arrived(request)
     reply: Reply
     try:
         outage = gateway.settings.outage
@@ -61,9 +61,9 @@ def recorded_submit(gateway: Gateway, request: Request) -> Reply:
     except Refused as refused:
         reply = refused.answer
     if isinstance(reply, Answer):
-        gateway.answered(post, str(reply.status), reply.code)
+        gateway.book.answered(post, str(reply.status), reply.code)
     elif isinstance(reply, HangUp):
-        gateway.answered(post, reply.how, "no_answer")
+        gateway.book.answered(post, reply.how, "no_answer")
     return reply
 
 
@@ -79,20 +79,20 @@ def submit(gateway: Gateway, request: Request, post: Post) -> Reply:
         marked = markers.marked(str(fields.values["prompt"]))
     except ScenarioError as error:
         raise Refused(answers.task_error(400, "simulator_unknown_scenario", str(error))) from None
-    effect, post.scenarios = gateway.effect(order.prompt_sha256, marked)
+    effect, post.scenarios = gateway.rehearsal.effect(order.prompt_sha256, marked)
     return made(gateway, post, order, effect)
 
 
 def made(gateway: Gateway, post: Post, order: rules.Order, effect: Effect) -> Reply:
     """Make the task, unless the scenario says otherwise, and answer as it says."""
     if effect.hold and effect.hold_before_task:
-        gateway.hold(effect.hold)
+        gateway.holds.hold(effect.hold)
     shown: Answer | None = None
     if effect.makes_task is not False:
         task = gateway.create(post.account or "", order, effect, post)
         shown = document(wire_object(task.name, order, task.life, task.life.created))
     if effect.hold and not effect.hold_before_task:
-        gateway.hold(effect.hold)
+        gateway.holds.hold(effect.hold)
     if effect.hang_up:
         return HangUp(how=effect.hang_up)
     return effect.reply or shown or answers.task_error(500, "do_request_failed", "no answer")
@@ -113,16 +113,16 @@ def poll(gateway: Gateway, request: Request) -> Reply:
     if fault is None or not fault.applies(len(task.polls)):
         fault = PollFault()
     if fault.hold:
-        gateway.hold(fault.hold)
+        gateway.holds.hold(fault.hold)
     shown = {**wire_object(task.name, task.order, task.life, gateway.clock.now()), **(fault.says or {})}
     reply = fault.answer or document(shown)
-    gateway.polled(task, str(reply.status), reply.code if fault.answer else str(shown["status"]))
+    gateway.book.polled(task, str(reply.status), reply.code if fault.answer else str(shown["status"]))
     return reply
 
 
 def strayed(gateway: Gateway, request: Request, account: str | None, reply: Answer) -> Answer:
     """Put a request that met no task on record."""
-    gateway.stray(request.method, request.path, account, str(reply.status))
+    gateway.book.stray(request, account, str(reply.status))
     return reply
 
 
@@ -139,13 +139,13 @@ def download(gateway: Gateway, request: Request) -> Reply:
         return strayed(gateway, request, account, answers.content_error(404, "Task not found"))
     refusal = not_ready(task, gateway.clock.now())
     if refusal:
-        gateway.downloading(task, str(refusal.status))
+        gateway.book.downloading(task, str(refusal.status))
         return refusal
     fault = task.effect.content
-    if fault is None or not fault.applies(gateway.next_hand_out(task)):
+    if fault is None or not fault.applies(gateway.book.handing_out(task)):
         fault = ContentFault()
     if fault.answer:
-        gateway.downloading(task, str(fault.answer.status))
+        gateway.book.downloading(task, str(fault.answer.status))
         return fault.answer
     return streamed(gateway, task, fault)
 
@@ -165,14 +165,14 @@ def not_ready(task: Task, now: float) -> Answer | None:
 def streamed(gateway: Gateway, task: Task, fault: ContentFault) -> Stream:
     """The clip as a stream, broken as the fault says."""
     clip = content(task)
-    record = gateway.downloading(task, "200", clip.size)
+    record = gateway.book.downloading(task, "200", clip.size)
 
     def chunks() -> Iterator[bytes]:
         return clip.chunks() if task.content_sha256 else hashing(gateway, task, clip.chunks(), clip.size)
 
     def pace(count: int) -> None:
         if fault.bytes_per_second > 0:
-            gateway.hold(count / fault.bytes_per_second)
+            gateway.holds.hold(count / fault.bytes_per_second)
 
     return Stream(
         chunks=chunks,
@@ -182,7 +182,7 @@ def streamed(gateway: Gateway, task: Task, fault: ContentFault) -> Stream:
         stop_after=None if fault.cut is None else int(clip.size * min(max(fault.cut, 0.0), 1.0)),
         piece=max(1, fault.bytes_per_second // 10) if fault.bytes_per_second > 0 else None,
         pace=pace,
-        sent=lambda count: gateway.sent(task, record, count),
+        sent=lambda count: gateway.book.sent(task, record, count),
     )
 
 
@@ -194,5 +194,5 @@ def hashing(gateway: Gateway, task: Task, chunks: Iterator[bytes], size: int) ->
         digest.update(chunk)
         passed += len(chunk)
         if passed == size:
-            gateway.hashed(task, digest.hexdigest(), size)
+            gateway.book.hashed(task, digest.hexdigest(), size)
         yield chunk

@@ -62,13 +62,13 @@ class Simulator:
         """Arm a scenario for the next `posts` POSTs (None: all), or let it meet a task that exists."""
         scenario = markers.chosen(name, parameters)
         if task is None:
-            self.gateway.arm(scenario, posts)
+            self.gateway.rehearsal.arm(scenario, posts)
         elif not self.gateway.afflict(task, scenario.effect):
             raise KeyError(task)
 
     def disarm(self) -> None:
         """Take back what is armed."""
-        self.gateway.disarm()
+        self.gateway.rehearsal.disarm()
 
     def change(self, **settings: object) -> None:
         """Replace settings, by the names of `Settings`."""
@@ -84,11 +84,15 @@ class Simulator:
 
     def release(self) -> int:
         """Let all held answers go; how many."""
-        return self.gateway.release()
+        return self.gateway.holds.release()
+
+    def wait_held(self, count: int = 1, timeout: float = 10.0) -> bool:
+        """Wait until `count` answers are held open; False if that did not come in time."""
+        return self.gateway.holds.wait_held(count, timeout)
 
     def close(self) -> None:
         """Stop listening and end every connection at once."""
-        self.gateway.close()
+        self.gateway.holds.close()
         self._server.shutdown()
         self._server.server_close()
         self._server.end_connections()
@@ -184,7 +188,7 @@ class Connection(socketserver.BaseRequestHandler):
         try:
             request = wire.read_request(source, self.request, number, turn)
         except Malformed as error:
-            simulator.gateway.malformed()
+            simulator.gateway.book.malformed()
             refusal = gateway_error(error.status, error.reason, "bad_request", "invalid_request_error")
             wire.send(self.request, refusal, keep=False)
             wire.drain(self.request)

@@ -1,5 +1,6 @@
 """What can be set, at the start and at run time, with every value checked in one place."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
@@ -9,6 +10,7 @@ UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MI
 LARGEST_CLIP = 2 * 2**30
 TYPICAL_BYTES = {"720p": 4_000_000, "1080p": 10_000_000, "4k": 40_000_000}  # the channel's figures
 AUTO = -1
+SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?([A-Z]*)")
 
 
 class SettingsError(ValueError):
@@ -49,7 +51,10 @@ def changed(settings: Settings, changes: Mapping[str, object]) -> Settings:
             raise SettingsError(f"unknown setting {name!r}; there are: {', '.join(sorted(READERS))}")
         read = READERS[name]
         values[name] = merged(name, getattr(settings, name), value, read) if name in MAPS else read(name, value)
-    return replace(settings, **values)  # type: ignore[arg-type] # each value came from the field's reader
+    new = replace(settings, **values)  # type: ignore[arg-type] # each value came from the field's reader
+    if new.durations.keys() != TYPICAL_BYTES.keys():
+        raise SettingsError(f"durations: needs {', '.join(TYPICAL_BYTES)} and no other")
+    return new
 
 
 def merged(name: str, old: Mapping[str, object], value: object, read: "Reader") -> Mapping[str, object]:
@@ -100,11 +105,10 @@ def size(name: str, value: object) -> int:
     text = str(value).strip().upper()
     if text in {"AUTO", str(AUTO)}:
         return AUTO
-    digits = text.rstrip("BGIKM ")
-    unit = text[len(digits) :].strip()
-    if unit not in UNITS or isinstance(value, bool):
+    found = SIZE.fullmatch(text)
+    if not found or found[2] not in UNITS:
         raise SettingsError(NOT_WANTED.format(name=name, value=value, wanted="a size such as 4MB"))
-    number = int(not_negative(name, digits) * UNITS[unit])
+    number = int(float(found[1]) * UNITS[found[2]])
     if number > LARGEST_CLIP:
         raise SettingsError(f"{name}: at most {LARGEST_CLIP} bytes")
     return number
