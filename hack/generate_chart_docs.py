@@ -38,7 +38,11 @@ def _setting_schema(entry: "Field[Any]") -> Json:
         return {"enum": [*choices, None]}
     if entry.type is str:
         return {"type": ["string", "null"]}
-    schema: Json = {"type": ["integer" if entry.type is int else "number", "null"], "minimum": entry.metadata["least"]}
+    schema: Json = {"minimum": entry.metadata["least"]}
+    if entry.type is int:
+        schema["type"] = ["integer", "null"]
+    else:  # helm --set takes 0.5 for a string
+        schema |= {"type": ["number", "string", "null"], "pattern": r"^[0-9]+(\.[0-9]+)?$"}
     if entry.metadata["most"] != float("inf"):
         schema["maximum"] = entry.metadata["most"]
     return schema
@@ -172,7 +176,7 @@ def main() -> int:
         if path in stale and not check:
             path.write_text(text)
         elif path in stale:
-            print(f"{path} is stale: run make generate", file=sys.stderr)
+            print(f"{path} is stale: run make crds", file=sys.stderr)
     return 1 if check and stale else 0
 
 

@@ -179,7 +179,7 @@ def main() -> int:
     if parser.parse_args().check:
         stale = _stale(ROOT)
         for path in stale:
-            print(f"{path.relative_to(ROOT)} is stale: run make generate", file=sys.stderr)
+            print(f"{path.relative_to(ROOT)} is stale: run make crds", file=sys.stderr)
         return 1 if stale else 0
     for path, text in generated():
         (ROOT / path).parent.mkdir(parents=True, exist_ok=True)

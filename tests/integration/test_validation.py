@@ -16,8 +16,6 @@ from servers.control_plane import ControlPlane
 from videogen_operator.api import generation, generation_class
 from videogen_operator.api.meta import API_VERSION
 
-pytestmark = pytest.mark.integration
-
 CHART: Final = manifests.ROOT / "charts/videogen-operator"
 CLASS: Final = generation_class.KIND
 PATIENCE: Final = 20.0
