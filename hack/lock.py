@@ -14,7 +14,8 @@ def compile_into(target: Path, *sources: str | Path) -> None:
     """Resolve `sources` (files, or uv options) and write the pinned set."""
     command = [_UV, "pip", "compile", *_OPTIONS, *sys.argv[1:], *sources, "-o", target]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    print(f"{target}: {(ROOT / target).read_text().count('==')} packages")
+    pinned = sum(line[:1].isalnum() for line in (ROOT / target).read_text().splitlines())
+    print(f"{target}: {pinned} packages")
 
 
 def main() -> None:

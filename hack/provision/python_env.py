@@ -79,7 +79,7 @@ def _install(keeper: Keeper, uv: Path, target: Path) -> None:
     program, listed = uv / "bin" / "uv", REQUIREMENTS / "dev.txt"
     _run(keeper, "making the virtual environment", "1 s", [program, "venv", "--python", sys.executable, target])
     sync: list[str | Path] = [program, "pip", "sync", "--require-hashes", "--python", target / "bin" / "python"]
-    count = sum("==" in line for line in listed.read_text().splitlines())
+    count = sum(line[:1].isalnum() for line in listed.read_text().splitlines())
     _run(keeper, f"installing {count} packages", "15 s to 2 min", [*sync, listed])
 
 
