@@ -1,5 +1,6 @@
 """What the POST told us: one total, pure function; in doubt between rejected and unknown it is unknown."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,6 +22,7 @@ _UPSTREAM_ACCEPTED: Final = (
     "invalid_response",
 )
 _LONGEST_TASK_ID: Final = 1024
+_LONE_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")  # no URL, status or file could hold it
 
 
 class Rejection(StrEnum):
@@ -109,7 +111,7 @@ def _task_id(body: Reply) -> str:
         for name in ("id", "task_id"):
             found = owner.get(name)
             text = found if isinstance(found, str) else replies.text_at(owner, name)
-            if text.strip() and len(text) <= _LONGEST_TASK_ID:
+            if text.strip() and len(text) <= _LONGEST_TASK_ID and not _LONE_SURROGATE.search(text):
                 return text
     return ""
 
