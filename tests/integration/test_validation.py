@@ -239,6 +239,14 @@ def test_every_example_is_accepted(installed: ControlPlane) -> None:
         installed.kubectl("apply", "--dry-run=server", "--namespace", namespace, "-f", path)
 
 
+@pytest.mark.parametrize("page", ["videogeneration", "videogenerationclass"])
+def test_the_example_of_a_page_is_accepted(installed: ControlPlane, server: Server, page: str) -> None:
+    text = (manifests.ROOT / f"docs/{page}.md").read_text()
+    document = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
+    document["metadata"].pop("namespace", None)
+    assert server.create(document, dry_run=True)["spec"]
+
+
 def test_explain_reads_like_documentation(installed: ControlPlane) -> None:
     words = " ".join(installed.kubectl("explain", "videogeneration.spec").stdout.split())
     for promise in (
