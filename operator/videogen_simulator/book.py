@@ -10,7 +10,7 @@ from collections import deque
 from . import ledger
 from .clock import Clock
 from .ledger import Counters, Download, Poll, Post, Stray, Task
-from .wire import Request
+from .reading import Request
 
 NOTED_HEADERS = ("content-type", "user-agent", "x-litellm-num-retries", "idempotency-key")
 MOST_STRAYS = 10_000

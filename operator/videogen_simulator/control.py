@@ -8,9 +8,9 @@ from urllib.parse import parse_qs
 from . import markers, settings
 from .answers import Answer, document
 from .gateway import Gateway
+from .reading import Request
 from .scenarios import SCENARIOS, ScenarioError
 from .settings import SettingsError
-from .wire import Request
 
 PREFIX = "/_sim"
 Body = Mapping[str, object]

@@ -8,9 +8,10 @@ from .answers import Answer, Refused, document
 from .effects import ContentFault, Effect, PollFault
 from .gateway import Gateway, content
 from .ledger import Post, Task
+from .reading import Request
 from .scenarios import ScenarioError
+from .sending import HangUp, Reply, Stream
 from .tasks import Status, wire_object
-from .wire import HangUp, Reply, Request, Stream
 
 VIDEOS = "/v1/videos"
 # What the gateway calls the states in the errors of `/content`.

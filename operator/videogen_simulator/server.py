@@ -3,6 +3,7 @@
 import hmac
 import logging
 import os
+import selectors
 import socket
 import socketserver
 import threading
@@ -11,15 +12,15 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
 
-from . import control, markers, routes, wire
+from . import control, markers, reading, routes, sending
 from .answers import gateway_error
 from .clock import Clock, SystemClock
 from .gateway import Gateway
+from .reading import Malformed, Request
+from .sending import Reply
 from .settings import Settings
-from .wire import Malformed, Reply, Request
 
 IDLE_SECONDS = 120
-STOP_POLL_SECONDS = 0.05
 log = logging.getLogger(__name__)
 
 
@@ -43,9 +44,7 @@ class Simulator:
         self.gateway = Gateway(settings or Settings(), clock or SystemClock(), seed or os.urandom(16).hex())
         self._control_key = control_key
         self._server = Listener((host, port), self)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(STOP_POLL_SECONDS,), name="simulator", daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.accept, name="simulator", daemon=True)
         self._thread.start()
 
     @property
@@ -93,10 +92,10 @@ class Simulator:
     def close(self) -> None:
         """Stop listening and end every connection at once."""
         self.gateway.holds.close()
-        self._server.shutdown()
+        self._server.stop()
+        self._thread.join()
         self._server.server_close()
         self._server.end_connections()
-        self._thread.join()
 
     def __enter__(self) -> Self:
         return self
@@ -137,6 +136,19 @@ class Listener(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self._open: set[socket.socket] = set()
         self._accepted = 0
         super().__init__(address, Connection)
+        self._stop, self._stopping = socket.socketpair()
+
+    def accept(self) -> None:
+        """Accept connections until `stop`; unlike `serve_forever` it ends at once and never wakes for nothing."""
+        with selectors.DefaultSelector() as selector, self._stopping:
+            selector.register(self, selectors.EVENT_READ)
+            selector.register(self._stopping, selectors.EVENT_READ)
+            while self._stopping not in {key.fileobj for key, _ in selector.select()}:
+                self.handle_request()
+
+    def stop(self) -> None:
+        """End `accept`."""
+        self._stop.close()
 
     def entered(self, connection: socket.socket) -> int:
         """Note a connection; its number."""
@@ -186,17 +198,17 @@ class Connection(socketserver.BaseRequestHandler):
     def _serve_one(self, source: Any, number: int, turn: int) -> bool:  # noqa: ANN401 -- a BufferedReader
         simulator = self.server.simulator
         try:
-            request = wire.read_request(source, self.request, number, turn)
+            request = reading.read_request(source, self.request, number, turn)
         except Malformed as error:
             simulator.gateway.book.malformed()
             refusal = gateway_error(error.status, error.reason, "bad_request", "invalid_request_error")
-            wire.send(self.request, refusal, keep=False)
-            wire.drain(self.request)
+            sending.send(self.request, refusal, keep=False)
+            sending.drain(self.request)
             return False
         if request is None:
             return False
         reply = simulator.answer(request)
-        return wire.send(self.request, reply, keep=request.keep_alive, bare=request.method == "HEAD")
+        return sending.send(self.request, reply, keep=request.keep_alive, bare=request.method == "HEAD")
 
 
 def quietly_shut(connection: socket.socket) -> None:

@@ -119,7 +119,7 @@ def test_a_c2pa_box_is_there_on_request_only() -> None:
     assert len(frames(marked)) == FRAMES_PER_SECOND * 4
 
 
-@pytest.mark.parametrize("seconds", [1, 3, 5, 7, 60])
+@pytest.mark.parametrize("seconds", [1, 3, 5, 7])
 def test_other_lengths_decode_too(seconds: int) -> None:
     """A clip of the wrong length is a scenario."""
     assert len(frames(whole(clip("a", "720x1280", seconds)))) == FRAMES_PER_SECOND * seconds

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from simulator_client import raw_exchange
-from videogen_simulator import bodies, rules, wire
+from videogen_simulator import bodies, reading, rules
 from videogen_simulator.answers import Refused
 from videogen_simulator.clock import ManualClock
 from videogen_simulator.server import Simulator
@@ -126,6 +126,6 @@ def test_a_body_in_chunks_is_read(simulator: Simulator) -> None:
 
 def test_a_body_that_is_too_large_is_refused_with_an_answer(simulator: Simulator) -> None:
     """The answer arrives although the client is still sending."""
-    size = wire.LARGEST_BODY + 1
+    size = reading.LARGEST_BODY + 1
     head = f"POST /v1/videos HTTP/1.1\r\nContent-Length: {size}\r\n\r\n".encode()
     assert raw_exchange(simulator.url, head + bytes(size)).startswith(b"HTTP/1.1 413")

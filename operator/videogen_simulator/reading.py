@@ -1,24 +1,18 @@
-"""HTTP/1.1 on a socket: requests are read within bounds, answers are written whole or broken on purpose.
+"""HTTP/1.1 requests, read from a socket within bounds.
 
-The standard library's server is not used because answers must be broken exactly where a scenario says,
-and because every refusal, also that of a malformed request line, must be JSON.
+The standard library's server is not used because every refusal, also that of a malformed request line,
+must be JSON, and because answers must be broken exactly where a scenario says (`sending`).
 """
 
 import socket
-import struct
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from http import HTTPStatus
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import BinaryIO
 from urllib.parse import unquote
-
-from .answers import Answer
 
 LONGEST_LINE = 16_384
 MOST_HEADERS = 100
 LARGEST_BODY = 32 * 2**20
-BLOCK = 65_536
-DRAIN_SECONDS = 0.5
 
 
 class Malformed(Exception):  # noqa: N818 -- the client's fault
@@ -50,31 +44,6 @@ class Request:
     def segment(self, number: int) -> str:
         """A segment of the path, decoded."""
         return unquote(self.path.split("/")[number])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
-    """A body that is sent piece by piece. `stop_after` breaks it off; `sent` is told how far it came."""
-
-    chunks: Callable[[], Iterator[bytes]]
-    length: int
-    kind: str = "video/mp4"
-    framing: str = "length"  # length | close | chunked
-    declared: int | None = None  # a Content-Length other than the true one
-    stop_after: int | None = None
-    piece: int | None = None  # the most bytes written at once
-    pace: Callable[[int], None] = field(default=lambda _: None)
-    sent: Callable[[int], None] = field(default=lambda _: None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HangUp:
-    """No answer: the connection is closed, or reset."""
-
-    how: str
-
-
-Reply = Answer | Stream | HangUp
 
 
 def read_request(source: BinaryIO, sink: socket.socket, connection: int, turn: int) -> Request | None:
@@ -171,78 +140,3 @@ def exactly(source: BinaryIO, length: int) -> bytes:
     if len(content) != length:
         raise Malformed(400, "the request ends before its body")
     return content
-
-
-def send(sink: socket.socket, reply: Reply, *, keep: bool, bare: bool = False) -> bool:
-    """Write an answer; True if the connection may be used again. `bare`: the header alone, for HEAD."""
-    if isinstance(reply, HangUp):
-        hang_up(sink, reply.how)
-        return False
-    if isinstance(reply, Stream):
-        return send_stream(sink, reply, keep=keep)
-    fields = [*reply.headers, ("Content-Length", str(len(reply.body)))]
-    sink.sendall(head(reply.status, fields, keep=keep) + (b"" if bare else reply.body))
-    return keep
-
-
-def head(status: int, fields: list[tuple[str, str]], *, keep: bool) -> bytes:
-    """Status line and header."""
-    try:
-        phrase = HTTPStatus(status).phrase
-    except ValueError:
-        phrase = "Unknown"
-    lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {value}" for name, value in fields)]
-    lines.append(f"Connection: {'keep-alive' if keep else 'close'}")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
-
-
-def send_stream(sink: socket.socket, reply: Stream, *, keep: bool) -> bool:
-    """Write a body piece by piece, and stop where it is to be cut."""
-    fields = [("Content-Type", reply.kind), ("Cache-Control", "public, max-age=86400")]
-    if reply.framing == "length":
-        declared = reply.length if reply.declared is None else reply.declared
-        fields.append(("Content-Length", str(declared)))
-        keep = keep and declared == reply.length
-    elif reply.framing == "chunked":
-        fields.append(("Transfer-Encoding", "chunked"))
-    else:
-        keep = False
-    limit = reply.length if reply.stop_after is None else min(reply.stop_after, reply.length)
-    whole = limit == reply.length
-    sink.sendall(head(200, fields, keep=keep and whole))
-    for piece in pieces(reply.chunks(), limit, reply.piece or BLOCK):
-        reply.pace(len(piece))
-        sink.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if reply.framing == "chunked" else piece)
-        reply.sent(len(piece))
-    if whole and reply.framing == "chunked":
-        sink.sendall(b"0\r\n\r\n")
-    return keep and whole
-
-
-def pieces(chunks: Iterator[bytes], limit: int, size: int) -> Iterator[bytes]:
-    """The first `limit` bytes, in pieces of at most `size`."""
-    for chunk in chunks:
-        for at in range(0, len(chunk), size):
-            piece = chunk[at : at + min(size, limit)]
-            limit -= len(piece)
-            if piece:
-                yield piece
-            if not limit:
-                return
-
-
-def hang_up(sink: socket.socket, how: str) -> None:
-    """End the connection; `reset` throws away what is still in the air (RST)."""
-    if how == "reset":
-        sink.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        return
-    sink.shutdown(socket.SHUT_RDWR)
-
-
-def drain(sink: socket.socket) -> None:
-    """Read over what the client still sends, for a moment: closing at once would destroy the answer."""
-    sink.shutdown(socket.SHUT_WR)
-    sink.settimeout(DRAIN_SECONDS)
-    for _ in range(LARGEST_BODY // BLOCK):
-        if not sink.recv(BLOCK):
-            return
