@@ -108,6 +108,25 @@ def parse_entry(entry: str) -> AttemptId | None:
         return None
 
 
+_KEY: Final = re.compile(r"^([^/]+)/([^/]+)/r([1-9][0-9]{0,9})/([^/]+)$")
+
+
+def parse_key(prefix: str, key: str) -> tuple["FolderId", int | None, str] | None:
+    """(folder, attempt number, kind of file) of a key of the ledger: intent, task, end, resolved or result."""
+    found = _KEY.match(key.removeprefix(prefix)) if key.startswith(prefix) else None
+    if found is None:
+        return None
+    namespace, name, revision, file = found.groups()
+    try:
+        folder = FolderId(namespace, name, int(revision))
+    except NameNotAllowedError:
+        return None
+    if file == RESULT:
+        return folder, None, "result"
+    attempt = _FILE.match(file)
+    return (folder, int(attempt[1]), attempt[2]) if attempt else None
+
+
 def parse_short(short: str) -> tuple[int, int] | None:
     """(revision, number) of `r1-a1`."""
     found = _SHORT.match(short)

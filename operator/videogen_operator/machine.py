@@ -145,6 +145,7 @@ class Conclude:
 
     result: Result
     adopted: bool
+    there: bool = True  # of an adopted video: HEAD found it
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,7 +423,8 @@ def _given_up(entry: Entry, now: Moment) -> ledger.End:
 def _next(job: Job, folder: Folder, verdict: adoption.Next, own: int | None, now: Moment) -> Action:
     newest = newest_attempt(job.obj)
     after = verdict.after
-    if after is not None and after.number == own and newest is not None and newest.state in OPEN:
+    ended = after is not None and (after.end is not None or after.nothing_made)
+    if after is not None and ended and after.number == own and newest is not None and newest.state in OPEN:
         return _record_end(job, folder, after, now)
     recovering = own == verdict.number and newest is not None and newest.state in OPEN
     if folder.id.revision < job.obj.spec.revision:
@@ -552,12 +554,6 @@ def _failure(at: Type, reason: Reason, message: str) -> Standing:
 
 
 def _doubt(job: Job, entry: Entry, intent: Intent, now: Moment) -> Action:
-    answer = parse_answer(job.obj)
-    if answer is not None and ledger.parse_short(answer[0]) == (_revision(job), entry.number):
-        if not job.refused_answer:
-            return Resolve(entry, answer[1], answer[2])
-    elif _unreadable_answer(job, answer) and not job.refused_answer:
-        return RefuseAnswer(_ANSWER_FORM.format(attempt=intent.attempt))
     timeout = job.klass.spec.provider.open_ai_videos.submit_timeout_seconds if job.klass else 0
     since = job.doubt_since if job.doubt_since is not None else now.ticks
     decided = since if job.doubt_certain else since + timeout + job.timing.unknown_grace
@@ -565,17 +561,31 @@ def _doubt(job: Job, entry: Entry, intent: Intent, now: Moment) -> Action:
         return Doubt(entry, intent, held=False, until=decided)
     if not job.doubt_certain and job.folder_read < decided:
         return Recall(_revision(job))
+    answer = _answer(job, entry, intent)
+    if answer is not None:
+        return answer
     recheck = job.folder_read + job.timing.held_recheck
     return Recall(_revision(job)) if now.ticks >= recheck else Doubt(entry, intent, held=True, until=recheck)
+
+
+def _answer(job: Job, entry: Entry, intent: Intent) -> Action | None:
+    """A person's answer counts once the object is shown as Held; it names the attempt, so it is never used twice."""
+    newest = newest_attempt(job.obj)
+    said = job.obj.metadata.annotations.get(RESOLVE_ANNOTATION)
+    held = newest is not None and newest.state is AttemptState.UNKNOWN
+    if not said or not held or job.refused_answer:
+        return None
+    answer = parse_answer(job.obj)
+    if answer is None:
+        return RefuseAnswer(_ANSWER_FORM.format(attempt=intent.attempt))
+    if ledger.parse_short(answer[0]) != (_revision(job), entry.number):
+        return RefuseAnswer(f"it names {answer[0]}, the attempt in question is {intent.attempt}")
+    return Resolve(entry, answer[1], answer[2])
 
 
 _ANSWER_FORM: Final = (
     "the annotation videogen.dev/resolve must be {attempt}:adopt=<taskID>, {attempt}:resubmit or {attempt}:abandon"
 )
-
-
-def _unreadable_answer(job: Job, answer: tuple[str, Answer | None, str] | None) -> bool:
-    return answer is None and bool(job.obj.metadata.annotations.get(RESOLVE_ANNOTATION))
 
 
 def _revision(job: Job) -> int:
@@ -657,13 +667,17 @@ def _show(job: Job, standing: Standing, *, until: float | None) -> Action:
 
 
 def _differs(job: Job, standing: Standing) -> bool:
-    """Whether a person would learn something from a write. Waiting is waiting, whatever for."""
-    shown = step_shown(job.obj.status.conditions)
+    return not shows(job.obj, standing)
+
+
+def shows(obj: VideoGeneration, standing: Standing) -> bool:
+    """Whether the object's conditions say it already. Waiting is waiting, whatever for: a write would tell nothing."""
+    shown = step_shown(obj.status.conditions)
     if shown is not standing.step:
-        return True
-    if standing.step is Step.QUEUED:
         return False
-    ready = find(job.obj.status.conditions, Type.READY)
-    if ready is None or ready.reason != standing.reason:
+    if standing.step is Step.QUEUED:
         return True
-    return standing.step is Step.REFUSED and ready.message != standing.message
+    ready = find(obj.status.conditions, Type.READY)
+    if ready is None or ready.reason != standing.reason:
+        return False
+    return standing.step is not Step.REFUSED or ready.message == standing.message

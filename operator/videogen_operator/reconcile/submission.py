@@ -65,7 +65,7 @@ class Submission:
         self._tickets = tickets
 
     def send(self, flight: Flight, order: Order, desk: Desk) -> None:
-        """Steps 5 to 7; what became of it is in the flight's folder. Raises `StoreTrouble` while the fence is unclear."""
+        """Steps 5 to 7; what became of it is in the folder. Raises `StoreTrouble` while the fence is unclear."""
         intent = self._fence(flight, order)
         if intent is None:
             return
@@ -79,7 +79,7 @@ class Submission:
             self._post(flight, order, desk)
 
     def close(self, flight: Flight, attempt: AttemptId, store: ObjectStore, prefix: str) -> None:
-        """End an attempt that nobody may send: by our own unsent ticket, or by winning its intent with a closing one."""
+        """End an attempt that nobody may send: by our own unsent ticket, or by winning its intent."""
         intent = flight.work.folder.entry(attempt.number).intent if flight.work.folder else None
         flight.fence = None
         if intent is not None and self._tickets.spend(intent.ticket):

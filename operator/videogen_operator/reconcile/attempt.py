@@ -1,0 +1,157 @@
+"""The work on one attempt with a task: ask, copy, end. Shared by objects and by the walk over the reservations."""
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Final
+
+from .. import answers, pursuit
+from ..api.generation_class import VideoGenerationClass
+from ..api.generation_status import Resolved
+from ..ledger import AttemptId, End, Folder, Request, Result, Task
+from ..ports import Answer, NoAnswer, ObjectStore
+from ..pursuit import Ending, Pace, Pursuit
+from ..redaction import Secret
+from . import submission
+from .copying import AnotherAttemptStoredError, Copying, Source
+from .flight import Unwritten, Work
+from .world import World
+
+log: Final = logging.getLogger("videogen_operator.attempt")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """What the work on one attempt needs of the class."""
+
+    attempt: AttemptId
+    task: Task
+    resolved: Resolved
+    klass: VideoGenerationClass
+    key: Secret
+    store: ObjectStore
+    pace: Pace
+
+    @property
+    def prefix(self) -> str:
+        return self.klass.spec.storage.s3.prefix
+
+
+class Attempts:
+    """Polls and stores; what was learned goes into the `Work` that is handed in."""
+
+    def __init__(self, world: World, copying: Copying) -> None:
+        self._world = world
+        self._copying = copying
+
+    def begin(self, work: Work, charge: Charge, epoch: int) -> Pursuit:
+        """The pursuit of this task: the one that is going on, or a new one."""
+        now = self._world.moment()
+        p = work.pursuit
+        if p is None or p.attempt != charge.attempt or p.task.task_id != charge.task.task_id:
+            self._copying.drop(p)
+            p = pursuit.begin(charge.attempt, charge.task, charge.resolved, now, charge.pace)
+            work.epoch = epoch
+        elif work.epoch != epoch:
+            p = pursuit.fresh_eyes(p, now)
+            work.epoch = epoch
+        work.pursuit = p
+        return p
+
+    def forget(self, work: Work) -> None:
+        """The pursuit is over or somebody else's; its temporary file goes."""
+        self._copying.drop(work.pursuit)
+        work.pursuit = None
+
+    def poll(self, work: Work, charge: Charge) -> Ending | None:
+        """One GET of the task; an ending if it is over without a video."""
+        p = _pursuit(work)
+        exchange = self._world.api.poll(charge.task.endpoint, charge.key, charge.task.task_id)
+        answer = answers.read_poll(exchange, (charge.key.reveal(),))
+        if isinstance(answer, answers.Working) and not answer.known and answer.raw_status:
+            log.info(
+                "a status word that is not known; asked again",
+                extra={"attempt": charge.attempt.entry, "status": answer.raw_status},
+            )
+        return self._learn(work, charge, pursuit.after_poll(p, answer, self._world.moment(), charge.pace))
+
+    def ask_content(self, work: Work, charge: Charge) -> Ending | None:
+        """`/content` once, for a task whose polls say an error and no status."""
+        p = _pursuit(work)
+        with open("/dev/null", "wb") as nowhere:  # noqa: PTH123 - a device, no path
+            got = self._world.api.download(
+                charge.task.endpoint, charge.key, charge.task.task_id, nowhere, limit=1 << 20
+            )
+        failure = isinstance(got, Answer | NoAnswer) and isinstance(
+            answers.read_content(got, (charge.key.reveal(),)), answers.ContentFailure
+        )
+        after = pursuit.after_asking_content(p, failure=failure, now=self._world.moment(), pace=charge.pace)
+        return self._learn(work, charge, after)
+
+    def store(self, work: Work, charge: Charge) -> Result | Ending | None:
+        """One try to store the completed video."""
+        p = _pursuit(work)
+        source = Source(
+            attempt=charge.attempt,
+            task=charge.task,
+            resolved=charge.resolved,
+            request=_request(work.folder, charge.attempt),
+            klass=charge.klass,
+            key=charge.key,
+            store=charge.store,
+            pace=charge.pace,
+            duplicate=_another_is_stored(work.folder, charge.attempt),
+        )
+        try:
+            outcome = self._copying.store(source, p)
+        except AnotherAttemptStoredError:
+            work.forget_folder()
+            return None
+        if isinstance(outcome, Result):
+            work.pursuit = replace(p, local=None)
+            if not source.duplicate:
+                work.note_result(outcome)
+            return outcome
+        return self._learn(work, charge, outcome)
+
+    def _learn(self, work: Work, charge: Charge, after: Pursuit | Ending) -> Ending | None:
+        if isinstance(after, Pursuit):
+            work.pursuit = after
+            return None
+        end = ending_document(charge.attempt, charge.task, after, self._world)
+        work.unwritten.append(Unwritten(charge.attempt, end))
+        work.note(charge.attempt, end)
+        work.unwritten = submission.flush(work.unwritten, charge.store, charge.prefix)
+        self._copying.drop(work.pursuit)
+        log.warning(
+            "an attempt ended without a video",
+            extra={"attempt": charge.attempt.entry, "reason": end.reason, "billing": end.billing, "detail": end.detail},
+        )
+        return after
+
+
+def _pursuit(work: Work) -> Pursuit:
+    if work.pursuit is None:
+        raise ValueError("no task is pursued")
+    return work.pursuit
+
+
+def _request(folder: Folder | None, attempt: AttemptId) -> Request | None:
+    return folder.entry(attempt.number).request if folder else None
+
+
+def _another_is_stored(folder: Folder | None, attempt: AttemptId) -> bool:
+    return folder is not None and folder.result is not None and folder.result.attempt != attempt.short
+
+
+def ending_document(attempt: AttemptId, task: Task, ending: Ending, world: World) -> End:
+    """The ledger's record of an ending."""
+    return End(
+        attempt=attempt.short,
+        state=ending.state,
+        billing=ending.billing,
+        reason=ending.reason,
+        again=ending.again,
+        time=world.clock.now(),
+        detail=ending.detail,
+        task_id=task.task_id,
+    )

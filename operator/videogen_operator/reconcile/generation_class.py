@@ -1,0 +1,317 @@
+"""One turn of a class: probe, then one write that carries reservations, settlements and conditions."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from .. import class_conditions, ledger
+from ..api.generation_class import Reservation, VideoGenerationClass
+from ..api.meta import ConditionStatus, Key, to_wire
+from ..class_conditions import PENDING, ClassType, Health, Probe
+from ..desk import Closure, Desk, Round, operations
+from ..errors import KubeTrouble, StoreTrouble, Superseded
+from ..ports import Kind, ObjectStore
+from ..workqueue import Lane
+from . import books
+from .access import Access
+from .desks import Desks
+from .generation import Generations
+from .probes import Probes
+from .world import World
+
+log: Final = logging.getLogger("videogen_operator.generation_class")
+
+WALK: Final = "Walk"
+_RETRY: Final = 1.0
+
+
+@dataclass(slots=True)
+class _Probed:
+    """What this process last found out about a class."""
+
+    uid: str = ""
+    generation: int = -1
+    fingerprint: str = ""
+    credentials: Probe = PENDING
+    storage: Probe = PENDING
+    credentials_due: float = 0.0
+    storage_due: float = 0.0
+
+
+class Classes:
+    """The classes and their turns. The only writer of a class's status in this process."""
+
+    def __init__(self, world: World, desks: Desks, access: Access, probes: Probes, generations: Generations) -> None:
+        self._world = world
+        self._desks = desks
+        self._access = access
+        self._probes = probes
+        self._generations = generations
+        self._probed: dict[str, _Probed] = {}
+
+    def notice(self, key: Key) -> None:
+        """The class changed, came or went."""
+        self._world.wake(key)
+
+    def prime(self, name: str) -> None:
+        """Know a class before the first object asks for it. Raises `KubeTrouble`."""
+        self._read(name)
+
+    # ------------------------------------------------------------ the turn
+
+    def turn(self, key: Key, _lane: Lane) -> None:
+        """Probe what is due, then one write."""
+        try:
+            klass = self._read(key.name)
+            if klass is None:
+                return
+            probed = self._probe(klass)
+            self._round(klass, self._desks.desk(key.name), probed)
+        except Superseded:
+            self._world.wake(key)
+        except KubeTrouble as trouble:
+            log.warning("the API server did not answer", extra={"class": key.name, "detail": str(trouble)})
+            self._world.wake(key, trouble.retry_after or _RETRY)
+
+    def _read(self, name: str) -> VideoGenerationClass | None:
+        raw = self._world.kube.read(Kind.CLASS, "", name)
+        desk = self._desks.desk(name)
+        before = desk.klass
+        try:
+            klass = VideoGenerationClass.model_validate(raw) if raw is not None else None
+        except ValidationError as error:
+            log.error("the class cannot be understood", extra={"class": name, "detail": str(error)[:500]})  # noqa: TRY400
+            klass = None
+        desk.klass = klass
+        if klass is None or before is None or before.metadata.generation != klass.metadata.generation:
+            desk.epoch += 1
+            self._generations.wake_class(name)
+        elif before.metadata.annotations != klass.metadata.annotations:
+            self._generations.wake_class(name)
+        if klass is not None and (before is None or before.metadata.uid != klass.metadata.uid):
+            self._world.wake(Key(WALK, "", name))
+        return klass
+
+    # ------------------------------------------------------------ probes
+
+    def _probe(self, klass: VideoGenerationClass) -> _Probed:
+        name, ticks = klass.metadata.name, self._world.clock.ticks()
+        desk = self._desks.desk(name)
+        probed = self._probed.setdefault(name, _Probed())
+        changed = self._changed(klass, probed)
+        if changed:
+            probed.credentials_due = probed.storage_due = ticks
+        if ticks >= probed.storage_due:
+            self._probe_storage(klass, desk, probed, thorough=self._must_be_thorough(klass, probed))
+        if ticks >= probed.credentials_due:
+            self._probe_credentials(klass, desk, probed)
+        return probed
+
+    def _changed(self, klass: VideoGenerationClass, probed: _Probed) -> bool:
+        """Another spec or another Secret: closed doors are tried again, and tasks are asked for at once."""
+        metadata = klass.metadata
+        fingerprint = self._access.fingerprint(klass, self._world.clock.ticks())
+        known = (probed.uid, probed.generation, probed.fingerprint)
+        now = (metadata.uid, metadata.generation, fingerprint)
+        if known == now:
+            return False
+        probed.uid, probed.generation, probed.fingerprint = now
+        if known[0]:
+            desk = self._desks.desk(metadata.name)
+            with desk.lock:
+                desk.epoch += 1
+                desk.open()
+                desk.models.clear()
+            self._generations.wake_class(metadata.name)
+        return True
+
+    def _must_be_thorough(self, klass: VideoGenerationClass, probed: _Probed) -> bool:
+        """The race of two writers is shown once for each version of the spec; the status remembers it."""
+        if probed.storage.ok:
+            return False
+        shown = next((c for c in klass.status.conditions if c.type == ClassType.STORAGE_READY), None)
+        generation = klass.metadata.generation
+        return not (shown and shown.status is ConditionStatus.TRUE and shown.observed_generation == generation)
+
+    def _probe_storage(self, klass: VideoGenerationClass, desk: Desk, probed: _Probed, *, thorough: bool) -> None:
+        probed.storage = self._probes.storage(klass, thorough=thorough)
+        seconds = self._world.seconds
+        wait = seconds.storage_recheck if probed.storage.ok else seconds.probe
+        probed.storage_due = self._world.clock.ticks() + wait
+        if probed.storage.ok:
+            desk.open(Closure.STORAGE)
+        else:
+            desk.close(Closure.STORAGE, f"{probed.storage.reason}: {probed.storage.message}")
+
+    def _probe_credentials(self, klass: VideoGenerationClass, desk: Desk, probed: _Probed) -> None:
+        probe = self._probes.credentials(klass)
+        probed.credentials = probe
+        probed.credentials_due = self._world.clock.ticks() + self._world.seconds.probe
+        if probe.ok:
+            if desk.open(Closure.CREDENTIALS_REJECTED, Closure.SECRET_NOT_FOUND, Closure.GATEWAY_UNREACHABLE):
+                self._generations.wake_class(klass.metadata.name)
+        elif probe.reason == Closure.SECRET_NOT_FOUND:
+            desk.close(Closure.SECRET_NOT_FOUND, probe.message)
+        elif probe.reason == Closure.CREDENTIALS_REJECTED:
+            desk.open(Closure.SECRET_NOT_FOUND)
+            desk.close(Closure.CREDENTIALS_REJECTED, probe.message)
+        elif probe.reason == Closure.GATEWAY_UNREACHABLE:
+            desk.close(Closure.GATEWAY_UNREACHABLE, probe.message)
+
+    # ------------------------------------------------------------ the round
+
+    def _round(self, klass: VideoGenerationClass, desk: Desk, probed: _Probed) -> None:
+        now, ticks = self._world.clock.now(), self._world.clock.ticks()
+        desk.see(klass.status.reservations, ticks)
+        initial: tuple[Mapping[str, Any], ...] = ()
+        if klass.status.initialized_time is None:
+            initial = self._rebuild(klass, desk)
+        may_spend = not initial and klass.status.initialized_time is not None and not self._world.stopping.is_set()
+        plan = desk.plan(klass, now=now, ticks=ticks, writer=self._world.writer, may_spend=may_spend)
+        shown = self._shown(klass, desk, probed, plan)
+        patch = [*initial, *operations(klass, plan), *shown]
+        if patch and not self._write(klass, desk, patch):
+            return
+        for key in desk.apply(plan, self._world.writer):
+            self._generations.notice(key)
+        for waiter in desk.passed_over() if klass.status.initialized_time is not None else []:
+            self._generations.pass_over(waiter.key, desk.why_waiting(waiter, ticks))
+        self._again(klass, desk, probed)
+        if initial:
+            self._desks.wake(desk.name)
+
+    def _write(self, klass: VideoGenerationClass, desk: Desk, patch: list[Mapping[str, Any]]) -> bool:
+        """One compare-and-set on the resourceVersion: reservations are counted from what was read."""
+        tests = [
+            {"op": "test", "path": "/metadata/uid", "value": klass.metadata.uid},
+            {"op": "test", "path": "/metadata/resourceVersion", "value": klass.metadata.resource_version},
+        ]
+        stored = self._world.kube.patch_status(Kind.CLASS, "", klass.metadata.name, [*tests, *patch])
+        if stored is None:
+            desk.klass = None
+            return False
+        desk.klass = VideoGenerationClass.model_validate(stored)
+        return True
+
+    def _rebuild(self, klass: VideoGenerationClass, desk: Desk) -> tuple[Mapping[str, Any], ...]:
+        """A class that is new, or was made again: its entries come from the ledger before anything is spent."""
+        try:
+            store = self._access.store(klass, self._world.clock.ticks())
+            entries = open_entries(store, klass, self._world)
+        except (StoreTrouble, ledger.LedgerUnreadableError) as trouble:
+            desk.close(Closure.REBUILDING, f"the ledger cannot be read: {trouble}")
+            return ()
+        desk.open(Closure.REBUILDING)
+        known = {e.attempt for e in klass.status.reservations}
+        for entry in entries:
+            if entry.attempt not in known:
+                desk.owed[entry.attempt] = entry.amount_usd
+        time = to_wire(self._world.clock.now())
+        return ({"op": "add", "path": "/status/initializedTime", "value": time},)
+
+    # ------------------------------------------------------------ what is shown
+
+    def _shown(self, klass: VideoGenerationClass, desk: Desk, probed: _Probed, plan: Round) -> list[Mapping[str, Any]]:
+        """Conditions and counters, if a person would learn something or a write is made anyway."""
+        ticks = self._world.clock.ticks()
+        slot_seconds = klass.spec.limits.slot_seconds
+        in_flight = sum(desk.holds_slot(e, slot_seconds, ticks) for e in plan.after)
+        queued = max(0, len(desk.waiting) - len(plan.granted))
+        health = Health(
+            credentials=probed.credentials,
+            storage=probed.storage,
+            closures=dict(desk.closures),
+            models=dict(desk.models),
+            shares_account_with=self._shares_account(klass),
+            note=self._note(klass, desk, plan, ticks),
+        )
+        listed = class_conditions.conditions(
+            health,
+            generation=klass.metadata.generation,
+            now=self._world.clock.now(),
+            before=klass.status.conditions,
+        )
+        changes: dict[str, Any] = {}
+        if [_said(c) for c in listed] != [_said(c) for c in klass.status.conditions]:
+            changes["conditions"] = [c.wire() for c in listed]
+            changes["observedGeneration"] = klass.metadata.generation
+        counted = {"inFlight": in_flight, "queued": queued}
+        shown = {"inFlight": klass.status.in_flight, "queued": klass.status.queued}
+        if counted != shown and (changes or not plan.empty or shown["inFlight"] is None):
+            changes |= counted
+        return [{"op": "add", "path": f"/status/{name}", "value": value} for name, value in changes.items()]
+
+    def _shares_account(self, klass: VideoGenerationClass) -> tuple[str, ...]:
+        mine = _account(klass)
+        others = (d.klass for d in self._desks.known() if d.klass and d.klass.metadata.name != klass.metadata.name)
+        return tuple(sorted(other.metadata.name for other in others if _account(other) & mine))
+
+    def _note(self, klass: VideoGenerationClass, desk: Desk, plan: Round, ticks: float) -> str:
+        notes = []
+        defaults = [d.name for d in self._desks.known() if d.klass and d.klass.is_default]
+        if klass.is_default and len(defaults) > 1:
+            notes.append(f"{', '.join(sorted(defaults))} are all default classes; the newest is used")
+        old = [e.attempt for e in plan.after if not desk.holds_slot(e, klass.spec.limits.slot_seconds, ticks)]
+        if old:
+            notes.append(f"{len(old)} attempts hold money but no slot any more, such as {old[0]}")
+        return "; ".join(notes)
+
+    def _again(self, klass: VideoGenerationClass, desk: Desk, probed: _Probed) -> None:
+        """The next turn: a probe, a settlement, a closure that ends."""
+        ticks = self._world.clock.ticks()
+        dues = [probed.credentials_due, probed.storage_due]
+        if desk.next_settlement is not None:
+            dues.append(desk.next_settlement)
+        opening = desk.next_opening(ticks)
+        if opening is not None:
+            dues.append(opening)
+        self._world.at(Key("VideoGenerationClass", "", klass.metadata.name), max(min(dues), ticks))
+
+
+def _said(condition: Any) -> tuple[str, str, str, str, int | None]:  # noqa: ANN401
+    c = condition
+    return c.type, str(c.status), c.reason, c.message, c.observed_generation
+
+
+def _account(klass: VideoGenerationClass) -> set[tuple[str, str, str]]:
+    gateway = klass.spec.provider.open_ai_videos
+    ref = gateway.api_key_secret_ref
+    return {(endpoint, ref.name, ref.key) for endpoint in gateway.endpoints}
+
+
+def open_entries(store: ObjectStore, klass: VideoGenerationClass, world: World) -> list[Reservation]:
+    """An entry for each attempt of this class in the whole ledger that has neither end nor result."""
+    prefix = klass.spec.storage.s3.prefix
+    intents: dict[ledger.FolderId, set[int]] = {}
+    over: set[ledger.AttemptId] = set()
+    for key in store.keys(prefix):
+        found = ledger.parse_key(prefix, key)
+        if found is None:
+            continue
+        folder, number, what = found
+        if what == "intent" and number is not None:
+            intents.setdefault(folder, set()).add(number)
+        elif what == "end" and number is not None:
+            over.add(folder.attempt(number))
+    entries = []
+    for folder, numbers in intents.items():
+        if all(folder.attempt(n) in over for n in numbers):
+            continue
+        known = books.read_folder(store, prefix, folder)
+        entries += [entry for number in sorted(numbers) for entry in _open_entry(known, number, klass, world)]
+    return entries
+
+
+def _open_entry(folder: ledger.Folder, number: int, klass: VideoGenerationClass, world: World) -> list[Reservation]:
+    entry = folder.entry(number)
+    intent = entry.intent
+    if intent is None or intent.closing or entry.end is not None or intent.class_ != klass.metadata.name:
+        return []
+    attempt = folder.id.attempt(number)
+    if folder.result is not None and folder.result.attempt == attempt.short:
+        return []
+    amount = intent.resolved.price_usd if intent.resolved else max(m.price_usd for m in klass.spec.models)
+    return [Reservation(attempt=attempt.entry, amount_usd=amount, time=intent.time, writer=world.writer)]
