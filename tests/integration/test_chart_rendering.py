@@ -157,6 +157,16 @@ def test_a_second_helm_upgrades_what_the_first_installed(installed: ControlPlane
     assert "STATUS: deployed" in done.stdout
 
 
+def test_objects_outlive_an_uninstall_and_are_there_after_the_next_install(installed: ControlPlane) -> None:
+    order = manifests.read_yaml(manifests.ROOT / "examples/text-to-video-1080p.yaml")
+    namespace = installed.namespace("outlive")
+    installed.kubectl("create", "--namespace", namespace, "-f", "-", input=yaml.safe_dump(order))
+    installed.helm("uninstall", "videogen-operator", "--namespace", "videogen")
+    installed.helm("install", "videogen-operator", CHART, "--namespace", "videogen")
+    stored = installed.kubectl("get", "vgen", "--namespace", namespace, "-o", "name").stdout
+    assert stored.strip() == f"videogeneration.videogen.dev/{order['metadata']['name']}"
+
+
 def test_the_pod_is_a_restricted_one(installed: ControlPlane) -> None:
     template = render()["Deployment/videogen-operator"]["spec"]["template"]
     pod = {"apiVersion": "v1", "kind": "Pod", **template, "metadata": {"name": "operator", "namespace": "videogen"}}
