@@ -5,7 +5,8 @@ PYTHON ?= python3
 SETUP := $(PYTHON) hack/bootstrap.py
 # How many test processes run side by side; each has a control plane of its own.
 WORKERS ?= 2
-PYTEST := python -m pytest -n $(WORKERS) --dist loadfile --allow-hosts=127.0.0.1,::1,localhost
+PYTEST := python -m pytest -p pytest_interruption -n $(WORKERS) --dist loadfile \
+	--allow-hosts=127.0.0.1,::1,localhost
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench-quick fmt crds lock cluster-up cluster-down cluster-status clean clean-cache
@@ -19,7 +20,7 @@ demo: ## one manifest becomes one stored video, on a real API server and bucket 
 	@$(SETUP) python controlplane helm -- python hack/demo.py $(if $(KEEP),--keep)
 
 test: ## all checks, then the whole suite on real parts
-	@$(SETUP) python controlplane helm -- sh -c 'python hack/check.py static && exec $(PYTEST) tests'
+	@$(SETUP) python controlplane helm -- python hack/check.py static -- $(PYTEST) tests
 
 check: ## format, lint, types, import contracts, generated files, unit tests (under a minute)
 	@$(SETUP) python -- python hack/check.py static unit
@@ -28,7 +29,8 @@ bench-quick: ## our numbers beside their goals (a table, no gate)
 	@$(SETUP) python controlplane helm -- python -m bench.quick
 
 fmt: ## format the Python files and repair what the linter can
-	@$(SETUP) python -- sh -c 'ruff check --quiet --fix-only . && ruff format .'
+	@$(SETUP) python -- ruff check --quiet --fix-only .
+	@$(SETUP) python -- ruff format .
 
 crds: ## write crds/ and the chart's copy from the models
 	@$(SETUP) python -- python hack/generate_crds.py

@@ -1,8 +1,10 @@
 """The quick gate: format, lint, types, import contracts, generated files, unit tests. Writes nothing.
 
-Run as `python hack/check.py static unit`, or with one of the two groups.
+Run as `python hack/check.py static unit`, or with one of the two groups; what follows after `--` is a
+command that takes over when all checks passed.
 """
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -67,15 +69,21 @@ def run(keeper: Keeper, check: Check) -> bool:
     return False
 
 
-def main(groups: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Run the named groups of checks, all of them even when one fails."""
+    cut = arguments.index("--") if "--" in arguments else len(arguments)
+    groups, command = arguments[:cut], arguments[cut + 1 :]
     known = {"static": static, "unit": unit}
     checks = [check for group in groups for check in known[group]()]
     with Keeper("videogen-check") as keeper, ThreadPoolExecutor(_AT_ONCE) as pool:
         succeeded = list(pool.map(lambda check: run(keeper, check), checks))
     failed = [check.name for check, ok in zip(checks, succeeded, strict=True) if not ok]
     print(f"{len(checks) - len(failed)} of {len(checks)} checks passed", file=sys.stderr)
-    return 1 if failed else 0
+    if failed:
+        return 1
+    if command:
+        os.execvp(command[0], list(command))  # noqa: S606  # a shell between would not pass SIGTERM on
+    return 0
 
 
 if __name__ == "__main__":

@@ -157,13 +157,13 @@ def test_nothing_is_left_after_exit() -> None:
 
 
 _OWNER = """
-import json, signal
+import json, sys
 from servers.control_plane import ControlPlane
 from servers.s3 import S3Server
 with ControlPlane() as plane, S3Server() as store:
     folders = [str(plane.directory), str(store.directory)]
     print(json.dumps({"pids": [*plane.pids.values(), store.pid], "folders": folders}), flush=True)
-    signal.pause()
+    sys.stdin.read()  # ends, too, when the test does
 """
 
 
@@ -172,7 +172,8 @@ def test_nothing_is_left_when_the_owner_is_ended(end: signal.Signals) -> None:
     """Neither a process nor a folder, nor the socket files that SeaweedFS puts beside it."""
     environment = {**os.environ, "PYTHONPATH": str(_ROOT / "hack")}
     sockets = set(Path("/tmp").glob("seaweedfs-*.sock"))  # noqa: S108  # where SeaweedFS puts them
-    with subprocess.Popen([sys.executable, "-c", _OWNER], stdout=subprocess.PIPE, env=environment) as owner:
+    command, pipe = [sys.executable, "-c", _OWNER], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment) as owner:
         assert owner.stdout is not None
         held = json.loads(owner.stdout.readline())
         assert all(is_running(pid) for pid in held["pids"])

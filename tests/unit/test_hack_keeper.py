@@ -18,17 +18,19 @@ from provision.processes import is_running
 _HACK = Path(__file__).parents[2] / "hack"
 # A program that has a child of its own and tells the pids of both.
 _FAMILY = ["sh", "-c", "sleep 300 & echo $$ $!; wait"]
+# SIGINT may be ignored where the tests run in the background. Ends, too, when this process does.
 _OWNER = """
 import json, signal, sys
 from pathlib import Path
 from provision.keeper import Keeper
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 keeper = Keeper("videogen-test")
 keeper.remove_at_end(Path(sys.argv[1]))
 keeper.start("family", ["sh", "-c", "sleep 300 & echo $$ $!; wait"])
 while not (text := keeper.log("family").read_text()).endswith("\\n"):
     pass
 print(json.dumps({"pids": [int(pid) for pid in text.split()], "folder": str(keeper.directory)}), flush=True)
-signal.pause()
+sys.stdin.read()
 """
 
 
@@ -60,7 +62,8 @@ def test_nothing_is_left_however_the_owner_ends(end: signal.Signals, tmp_path: P
     leftover.touch()
     command = [sys.executable, "-c", _OWNER, str(leftover)]
     environment = {**os.environ, "PYTHONPATH": str(_HACK)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment) as owner:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment) as owner:
         assert owner.stdout is not None
         held = json.loads(owner.stdout.readline())
         assert all(is_running(pid) for pid in held["pids"])

@@ -16,6 +16,8 @@ from provision.keeper import Keeper
 from provision.processes import is_running
 
 _ROOT = Path(__file__).parents[2]
+# SIGINT may be ignored where the tests run in the background, and what is ignored is inherited.
+_HEEDING_SIGINT = "import os, signal, sys; signal.signal(2, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
 _LOCKED = [_ROOT / "requirements.txt", *sorted((_ROOT / "hack/requirements").glob("*.txt"))]
 
 
@@ -56,7 +58,7 @@ def test_an_interrupted_set_up_leaves_neither_process_nor_folder(
         "VIDEOGEN_ENVTEST_URL": "http://127.0.0.1:9",
     }
     environment.pop("KUBEBUILDER_ASSETS", None)
-    command = [sys.executable, str(_ROOT / "hack/bootstrap.py"), "controlplane"]
+    command = [sys.executable, "-c", _HEEDING_SIGINT, sys.executable, str(_ROOT / "hack/bootstrap.py"), "controlplane"]
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as running:
         _until(told.exists)
         assert list(temporary.iterdir())
