@@ -15,7 +15,7 @@ from enum import StrEnum
 class StoreReason(StrEnum):
     """Why a bucket did not take or give something. The names are condition reasons of the class."""
 
-    SECRET_NOT_FOUND = "SecretNotFound"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason
     BUCKET_NOT_FOUND = "BucketNotFound"
     ACCESS_DENIED = "AccessDenied"
     CONDITIONAL_WRITES_UNSUPPORTED = "ConditionalWritesUnsupported"

@@ -209,6 +209,17 @@ class Kube(Protocol):
         """Create an `events.k8s.io/v1` Event. Failure is logged, never raised: no decision rests on an event."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """How to reach the API server, for a client that is not ours (the watches). Read anew at each login."""
+
+    server: str
+    ca_path: str | None = None
+    token: Secret | None = None
+    certificate_path: str | None = None
+    private_key_path: str | None = None
+
+
 # ---------------------------------------------------------------- time
 
 

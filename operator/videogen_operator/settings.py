@@ -20,7 +20,7 @@ class SettingsError(Exception):
     """One or more settings are missing, unknown or wrong; the message names each with what is allowed."""
 
 
-def _setting(default: object, doc: str, *, least: float = 0.01, most: float = float("inf")) -> Any:  # noqa: ANN401
+def _setting(default: object, doc: str, *, least: float = 0.01, most: float = float("inf")) -> Any:
     """A field with what the documentation says of it and the bounds of its value."""
     metadata = {"doc": doc, "least": least, "most": most}
     return field(metadata=metadata) if default is MISSING else field(default=default, metadata=metadata)

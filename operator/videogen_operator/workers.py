@@ -22,31 +22,34 @@ class Workers:
         self._queue = queue
         self._turn = turn
         self._failures: dict[Key, int] = {}
-        self._threads = [
-            threading.Thread(target=self._run, args=(lane,), name=f"{lane}-{number}", daemon=True)
+        self.started = False
+        self._threads = {
+            lane: [
+                threading.Thread(target=self._run, args=(lane,), name=f"{lane}-{number}", daemon=True)
+                for number in range(count)
+            ]
             for lane, count in threads.items()
-            for number in range(count)
-        ]
+        }
 
     def start(self) -> None:
-        for thread in self._threads:
+        for thread in self._all():
             thread.start()
+        self.started = True
+
+    def _all(self) -> list[threading.Thread]:
+        return [thread for threads in self._threads.values() for thread in threads]
 
     def alive(self) -> bool:
         """Every thread runs; one that does not is a bug that the liveness probe must show."""
-        return all(thread.is_alive() for thread in self._threads)
+        return all(thread.is_alive() for thread in self._all())
 
-    def join(self, timeout: float) -> bool:
-        """Wait for turns in hand after the queue was closed; whether all ended in time (seconds, for all together)."""
-        left = threading.Event()
-        watcher = threading.Thread(target=self._join_all, args=(left,), daemon=True)
-        watcher.start()
-        return left.wait(timeout)
-
-    def _join_all(self, done: threading.Event) -> None:
-        for thread in self._threads:
-            thread.join()
-        done.set()
+    def join(self, timeout: float, lane: Lane) -> bool:
+        """Wait for a lane's turns in hand after the queue was closed; whether all ended within `timeout` seconds."""
+        ended = threading.Event()
+        threads = self._threads[lane]
+        waiter = threading.Thread(target=_join_all, args=(threads, ended), daemon=True)
+        waiter.start()
+        return ended.wait(timeout)
 
     def _run(self, lane: Lane) -> None:
         while (key := self._queue.take(lane)) is not None:
@@ -65,3 +68,9 @@ class Workers:
             self._failures.pop(key, None)
         finally:
             self._queue.done(key)
+
+
+def _join_all(threads: list[threading.Thread], ended: threading.Event) -> None:
+    for thread in threads:
+        thread.join()
+    ended.set()

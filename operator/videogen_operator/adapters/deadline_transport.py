@@ -74,7 +74,7 @@ class _Stream(httpcore.NetworkStream):
         left = self._call.left(timeout, httpcore.ConnectTimeout)
         return _Stream(self._inner.start_tls(ssl_context, server_hostname, left), self._call)
 
-    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - the base class's signature
+    def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
 
 
@@ -96,7 +96,8 @@ class _Network(httpcore.NetworkBackend):
 
 
 class DeadlineTransport(httpx.BaseTransport):
-    """HTTP/1.1, no retries. `keep_alive` idle connections are kept; 0 means a fresh connection for every request.
+    """HTTP/1.1. `keep_alive` idle connections are kept; 0 means a fresh connection for every request,
+    and that nothing is ever sent twice.
 
     With `trust_env` the proxies of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`) are used.
     """
@@ -113,8 +114,18 @@ class DeadlineTransport(httpx.BaseTransport):
         self._pools: dict[str, httpcore.ConnectionPool] = {}  # by proxy; "" is direct
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            answer = self._send(request)
+        except (httpcore.ReadError, httpcore.WriteError, httpcore.RemoteProtocolError):
+            # The server may have closed a kept connection just now: worth one more try, of a GET only.
+            if request.method != "GET" or not self._options["max_keepalive_connections"]:
+                raise
+            answer = self._send(request)
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions)
+
+    def _send(self, request: httpx.Request) -> httpcore.Response:
         url = request.url
-        answer = self._pool(url).handle_request(
+        return self._pool(url).handle_request(
             httpcore.Request(
                 method=request.method,
                 url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
@@ -123,7 +134,6 @@ class DeadlineTransport(httpx.BaseTransport):
                 extensions=request.extensions,
             )
         )
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions)
 
     def close(self) -> None:
         for pool in list(self._pools.values()):

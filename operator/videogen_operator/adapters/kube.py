@@ -24,8 +24,8 @@ from kubernetes.config.incluster_config import InClusterConfigLoader
 from kubernetes.config.kube_config import load_kube_config
 
 from videogen_operator.errors import KubeTrouble, Superseded
-from videogen_operator.ports import Kind, Operation
-from videogen_operator.redaction import scrub
+from videogen_operator.ports import Connection, Kind, Operation
+from videogen_operator.redaction import Secret, scrub
 
 FIELD_MANAGER: Final = "videogen-operator"
 _GROUP: Final = "/apis/videogen.dev/v1alpha1"
@@ -81,6 +81,19 @@ class KubeApi:
         except (ConfigException, OSError) as error:
             raise KubeTrouble(f"kubeconfig {path} cannot be used: {error}") from None
         return cls(configuration, namespace=namespace, workers=workers)
+
+    def connection(self) -> Connection:
+        """How the watches reach the same server, with the token as it is now."""
+        configuration = self._configuration
+        token = configuration.get_api_key_with_prefix("BearerToken", alias="authorization") or ""
+        bearer = token.strip().removeprefix("Bearer").removeprefix("bearer").strip()
+        return Connection(
+            server=configuration.host,
+            ca_path=configuration.ssl_ca_cert or None,
+            token=Secret(bearer) if bearer else None,
+            certificate_path=configuration.cert_file or None,
+            private_key_path=configuration.key_file or None,
+        )
 
     # ---- the port
 

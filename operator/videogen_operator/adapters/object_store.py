@@ -170,7 +170,7 @@ class S3ObjectStore:
         endpoint = self._reads.meta.endpoint_url
         return object_url(endpoint, self._bucket, key, path_style=self._address.path_style)
 
-    def _put(self, key: str, **parameters: Any) -> Created:  # noqa: ANN401 - put_object's own
+    def _put(self, key: str, **parameters: Any) -> Created:
         try:
             with _translated(f"PUT {key}"):
                 self._writes.put_object(Bucket=self._bucket, Key=key, IfNoneMatch="*", **parameters)

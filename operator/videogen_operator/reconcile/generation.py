@@ -19,6 +19,7 @@ from ..errors import KubeTrouble, StoreTrouble, Superseded
 from ..ledger import FolderId
 from ..machine import Action, Job, Timing
 from ..ports import Kind
+from ..records import Records
 from ..workqueue import Lane
 from . import books, generation_facts
 from .access import Access
@@ -50,15 +51,16 @@ class Generations:
         attempts: Attempts,
         submission: Submission,
         announcer: Announcer,
+        records: Records,
     ) -> None:
         self._world = world
+        self._records = records
         self._desks = desks
         self._access = access
         self._tickets = tickets
         self._attempts = attempts
         self._submission = submission
         self._facts = FactWrites(world, desks, announcer, self._write)
-        self._announcer = announcer
         self._flights: dict[Key, Flight] = {}
         self._lock = threading.Lock()
 
@@ -170,6 +172,7 @@ class Generations:
         except (ValidationError, ledger.NameNotAllowedError):
             log.error("the object cannot be understood; nothing is done for it", extra={"object": str(flight.key)})  # noqa: TRY400 - the error could hold the prompt
             return False
+        self._records.written(raw)
         before, flight.obj = flight.obj, obj
         if before is not None and before.metadata.uid != obj.metadata.uid:
             self._leave(flight)
@@ -533,6 +536,7 @@ class Generations:
             message = f"the CRD does not keep status.{', status.'.join(lost)}: install the CRDs of this version"
             self._desks.close_all(Closure.SCHEMA_OUTDATED, message)
             log.critical("the CRD is older than the operator", extra={"fields": lost})
+        self._records.written(stored)
         flight.obj = VideoGeneration.model_validate(stored)
         return True
 

@@ -271,7 +271,7 @@ class Classes:
         self._world.at(Key("VideoGenerationClass", "", klass.metadata.name), max(min(dues), ticks))
 
 
-def _said(condition: Any) -> tuple[str, str, str, str, int | None]:  # noqa: ANN401
+def _said(condition: Any) -> tuple[str, str, str, str, int | None]:
     c = condition
     return c.type, str(c.status), c.reason, c.message, c.observed_generation
 
