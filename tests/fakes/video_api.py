@@ -81,6 +81,8 @@ class FakeVideoApi:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def submit(self, endpoint: str, key: Secret, body: bytes, *, timeout: float) -> Exchange:
+        if _malformed(key):
+            return _MALFORMED
         with self.hooks.around("video_api.submit", endpoint), self.lock:
             account = self._account(key)
             if account is None:
@@ -97,6 +99,8 @@ class FakeVideoApi:
             return _json(200, {"id": task.id if task else "", "status": "queued"})
 
     def poll(self, endpoint: str, key: Secret, task_id: str) -> Exchange:
+        if _malformed(key):
+            return _MALFORMED
         with self.hooks.around("video_api.poll", task_id), self.lock:
             account, task = self._account(key), self.tasks.get(task_id)
             if account is None:
@@ -113,6 +117,8 @@ class FakeVideoApi:
     def download(
         self, endpoint: str, key: Secret, task_id: str, into: BinaryIO, *, limit: int
     ) -> Downloaded | TooLarge | Answer | NoAnswer:
+        if _malformed(key):
+            return _MALFORMED
         with self.hooks.around("video_api.download", task_id), self.lock:
             account, task = self._account(key), self.tasks.get(task_id)
             if account is None:
@@ -130,6 +136,8 @@ class FakeVideoApi:
             return Downloaded(size=len(data), sha256=hashlib.sha256(data).hexdigest(), declared=len(data))
 
     def probe(self, endpoint: str, key: Secret) -> Exchange:
+        if _malformed(key):
+            return _MALFORMED
         with self.hooks.around("video_api.probe", endpoint), self.lock:
             return _UNAUTHORIZED if self._account(key) is None else _NO_TASK
 
@@ -141,6 +149,11 @@ class FakeVideoApi:
         self.tasks[task.id] = task
         self.max_open = max(self.max_open, sum(t.open for t in self.tasks.values()))
         return task
+
+
+def _malformed(key: Secret) -> bool:
+    text = key.reveal()
+    return not text or not text.isascii() or not text.isprintable() or " " in text
 
 
 def _clip(request: dict[str, Any]) -> bytes:
@@ -156,5 +169,6 @@ def _json(status: int, body: object) -> Answer:
     return Answer(status=status, headers={"content-type": "application/json"}, body=json.dumps(body).encode())
 
 
+_MALFORMED = NoAnswer(wire=Wire.MALFORMED_KEY, detail="the key cannot be a header")
 _UNAUTHORIZED = _json(401, {"error": {"message": "invalid token", "type": "new_api_error", "code": ""}})
 _NO_TASK = _json(400, {"code": "task_not_exist", "message": "task_not_exist", "data": None})
