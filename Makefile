@@ -32,8 +32,9 @@ fmt: ## format the Python files and repair what the linter can
 	@$(SETUP) python -- ruff check --quiet --fix-only .
 	@$(SETUP) python -- ruff format .
 
-crds: ## write crds/ and the chart's copy from the models
+crds: ## write what is generated: crds/, the chart's copy, its schema and its tables
 	@$(SETUP) python -- python hack/generate_crds.py
+	@$(SETUP) python -- python hack/generate_chart_docs.py
 
 lock: ## pin all requirements anew (UPGRADE=1: to the newest versions)
 	@$(SETUP) python -- python hack/lock.py $(if $(UPGRADE),--upgrade)

@@ -18,7 +18,7 @@ from provision.keeper import Keeper, last_lines
 ROOT = Path(__file__).absolute().parent.parent
 _PYTHON_FOLDERS = ("operator/videogen_operator", "operator/videogen_simulator", "hack", "tests", "bench")
 # Scripts that write committed files; each must find with --check that nothing would change.
-_GENERATORS = ("hack/generate_crds.py", "hack/generate_clip.py")
+_GENERATORS = ("hack/generate_crds.py", "hack/generate_chart_docs.py")
 _AT_ONCE = 2
 _AN_HOUR = 3600.0
 
