@@ -49,7 +49,7 @@ def serve(simulator: Simulator, control_key: str | None) -> None:
         signal.signal(number, lambda *_: None)
     ready = {
         "url": simulator.url,
-        "base_url": f"{simulator.url}/v1",
+        "base_url": simulator.base_url,
         "control_key": control_key,
         "pid": os.getpid(),
     }

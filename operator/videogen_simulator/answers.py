@@ -107,6 +107,12 @@ def unknown_url(method: str, target: str) -> Answer:
     return document({"error": error}, 404, "invalid_url")
 
 
+def redirect(status: int, address: str) -> Answer:
+    """Go elsewhere; control characters cannot end the header early."""
+    safe = "".join(letter for letter in address if letter.isprintable())
+    return Answer(status=status, body=b"{}", headers=(JSON_TYPE, ("Location", safe)), code="redirect")
+
+
 def labelled(answer: Answer, kind: str) -> Answer:
     """The same bytes under another Content-Type."""
     return Answer(status=answer.status, body=answer.body, headers=(("Content-Type", kind),), code=answer.code)

@@ -9,7 +9,8 @@ from . import markers, settings
 from .answers import Answer, document
 from .gateway import Gateway
 from .reading import Request
-from .scenarios import SCENARIOS, ScenarioError
+from .scenario import ScenarioError
+from .scenarios import SCENARIOS
 from .settings import SettingsError
 
 PREFIX = "/_sim"

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .effects import NOTHING, Effect
-from .scenarios import SCENARIOS, ScenarioError
+from .scenario import ScenarioError
+from .scenarios import SCENARIOS
 from .settings import SettingsError
 
 MARKER = re.compile(r"\[\[sim:([^\[\]\r\n]{0,200})\]\]")

@@ -9,7 +9,7 @@ from .effects import ContentFault, Effect, PollFault
 from .gateway import Gateway, content
 from .ledger import Post, Task
 from .reading import Request
-from .scenarios import ScenarioError
+from .scenario import ScenarioError
 from .sending import HangUp, Reply, Stream
 from .tasks import Status, wire_object
 
@@ -33,8 +33,7 @@ def answer(gateway: Gateway, request: Request) -> Reply:
         if len(segments) == 5 and segments[4] == "content":  # noqa: PLR2004 -- /v1/videos/{id}/content
             return download(gateway, request)
     if request.path == VIDEOS + "/" and request.method == "POST":
-        location = ("Location", VIDEOS)
-        return Answer(status=307, body=b"{}", headers=(answers.JSON_TYPE, location), code="redirect")
+        return answers.redirect(307, VIDEOS)
     return answers.unknown_url(request.method, request.target[:200])
 
 

@@ -4,55 +4,18 @@ A parameter's default gives its type; a tuple of words is a choice whose first w
 Besides its own, each scenario takes `times=n`: only the first n POSTs with the same prompt meet it.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
 
 from . import answers, settings
-from .answers import Answer, document, html_page, task_error
-from .effects import ContentFault, Effect, Failure, PollFault
+from .answers import document, html_page, task_error
+from .effects import Effect, Failure
 from .rules import SIZES
+from .scenario import Scenario, at_least_one, content, poll, refuse, replied
 
-Parameters = Mapping[str, Any]
 POLICY = "The prompt could not be submitted: it violates the usage guidelines of the content policy (safety)."
 POLICY_ENDED = "Veo could not generate the video: blocked by safety filters (content policy). You were not charged."
 INTERNAL = "INTERNAL: the model is currently under high load, please try again later (code 13)"
 NOT_RESOLVED = "Failed to resolve Gemini video URL"
-
-
-class ScenarioError(ValueError):
-    """A scenario or a parameter that there is not; the text says what there is."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
-    """One row of the table."""
-
-    says: str
-    takes: Mapping[str, object] = field(default_factory=dict)
-    effect: Callable[[Parameters], Effect]
-
-
-def refuse(answer: Answer) -> Effect:
-    """The POST is answered so, and no task is made."""
-    return Effect(reply=answer, makes_task=False)
-
-
-def replied(answer: Answer, p: Parameters) -> Effect:
-    """The POST is answered so, and a task is made or not, as the parameter says."""
-    return Effect(reply=answer, makes_task=p["task"] == "made")
-
-
-def content(p: Parameters, **fault: Any) -> Effect:  # noqa: ANN401 -- the fields of ContentFault
-    """The content is handed out wrong for the first `downloads` requests."""
-    return Effect(content=ContentFault(count=p["downloads"], **fault))
-
-
-def poll(p: Parameters, **fault: Any) -> Effect:  # noqa: ANN401 -- the fields of PollFault
-    """`polls` polls say something else, after the first `after`."""
-    return Effect(poll=PollFault(first=p["after"], count=p["polls"], **fault))
-
-
 ONCE = {"after": 0, "polls": 1}
 ALWAYS = {"after": 0, "polls": 0}
 
@@ -129,6 +92,11 @@ SCENARIOS: Mapping[str, Scenario] = {
         says="200 with an HTML page. The task exists.",
         takes={"task": ("made", "none")},
         effect=lambda p: replied(html_page(200), p),
+    ),
+    "answer-huge": Scenario(
+        says="200 with so many bytes of JSON and no id. The task exists.",
+        takes={"size": "10MB", "task": ("made", "none")},
+        effect=lambda p: replied(document({"padding": "x" * settings.size("size", p["size"])}), p),
     ),
     # How the task ends.
     "failed-policy": Scenario(
@@ -220,6 +188,11 @@ SCENARIOS: Mapping[str, Scenario] = {
         takes={"downloads": 1},
         effect=lambda p: content(p, answer=html_page(200)),
     ),
+    "content-redirect": Scenario(
+        says="`downloads` downloads are redirected to `to` (0: all).",
+        takes={"to": "http://127.0.0.1:9/elsewhere", "downloads": 1},
+        effect=lambda p: content(p, answer=answers.redirect(302, p["to"])),
+    ),
     "content-error": Scenario(
         says="`downloads` downloads give `status` (0: all). With 502 for ever: completed, billed, and no video.",
         takes={"status": 502, "downloads": 0},
@@ -248,10 +221,3 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "c2pa": Scenario(says="The clip carries a C2PA box.", effect=lambda _: Effect(c2pa=True)),
 }
-
-
-def at_least_one(name: str, value: int) -> int:
-    """A length that a clip can have."""
-    if not 1 <= value <= 60:  # noqa: PLR2004 -- longer than any model makes
-        raise ScenarioError(f"{name}: from 1 to 60")
-    return value

@@ -53,6 +53,11 @@ class Simulator:
         host, port = self._server.server_address[:2]
         return f"http://{host!s}:{port}"
 
+    @property
+    def base_url(self) -> str:
+        """What a client takes as its endpoint: `url` and `/v1`."""
+        return f"{self.url}/v1"
+
     def ledger(self, *, since: int = 0, task: str | None = None) -> dict[str, Any]:
         """The same document as `GET /_sim/ledger`."""
         return self.gateway.record(since, task)
@@ -195,7 +200,7 @@ class Connection(socketserver.BaseRequestHandler):
         finally:
             self.server.left(self.request)
 
-    def _serve_one(self, source: Any, number: int, turn: int) -> bool:  # noqa: ANN401 -- a BufferedReader
+    def _serve_one(self, source: Any, number: int, turn: int) -> bool:
         simulator = self.server.simulator
         try:
             request = reading.read_request(source, self.request, number, turn)

@@ -90,6 +90,7 @@ def test_a_lost_request_leaves_none(api: Caller, simulator: Simulator) -> None:
         ("html-error status=504 task=none", 504, 0),
         ("answer-without-id", 200, 1),
         ("answer-not-json", 200, 1),
+        ("answer-huge size=3MB", 200, 1),
     ],
 )
 def test_an_answer_may_say_nothing_about_the_task(
@@ -280,6 +281,14 @@ def test_content_may_be_no_video_under_a_200(api: Caller, clock: ManualClock, ma
     assert (wrong.status_code, wrong.headers["content-type"]) == (200, kind)
     assert b"ftyp" not in wrong.content
     assert right.content[4:8] == b"ftyp"
+
+
+def test_content_may_be_elsewhere(api: Caller, clock: ManualClock) -> None:
+    task = api.made("[[sim:content-redirect to=http://127.0.0.1:1/x]]")
+    clock.advance(LONG_AGO_DONE)
+    reply = api.content(task)
+    assert (reply.status_code, reply.headers["location"]) == (302, "http://127.0.0.1:1/x")
+    assert api.content(task).status_code == 200
 
 
 def test_completed_and_billed_without_a_video_for_ever(api: Caller, clock: ManualClock, simulator: Simulator) -> None:

@@ -6,7 +6,8 @@ from videogen_simulator import markers
 from videogen_simulator.effects import NOTHING, Effect, PollFault
 from videogen_simulator.markers import Chosen, chosen, marked, merged
 from videogen_simulator.rehearsal import Rehearsal
-from videogen_simulator.scenarios import SCENARIOS, ScenarioError
+from videogen_simulator.scenario import ScenarioError
+from videogen_simulator.scenarios import SCENARIOS
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

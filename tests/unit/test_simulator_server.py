@@ -292,6 +292,19 @@ def test_closing_ends_a_held_answer_at_once(clock: ManualClock) -> None:
     api.close()
 
 
+def test_on_the_real_clock_a_task_ends_by_itself() -> None:
+    """At this scale the longest task takes less than a millisecond."""
+    with Simulator(Settings(time_scale=1e6)) as running:
+        api = Caller(running)
+        task = api.made(metadata={"resolution": "4k"})
+        while (status := api.poll(task).json()["status"]) != "completed":
+            assert status in {"queued", "in_progress"}
+        while (reply := api.content(task)).status_code == 400:
+            assert reply.json()["error"]
+        api.close()
+    assert reply.status_code == 200
+
+
 def test_the_port_is_free_again_after_closing(clock: ManualClock) -> None:
     first = Simulator(clock=clock)
     port = int(first.url.rpartition(":")[2])
