@@ -51,12 +51,12 @@ def _get(owner: object, part: str) -> object:
 
 
 def _set(owner: object, part: str, value: object) -> None:
-    if _get(owner, part) is _MISSING:
-        raise PatchError(f"no {part}")
     if isinstance(owner, dict):
-        owner[part] = value
-    elif isinstance(owner, list):
+        owner[part] = value  # as kube-apiserver does, also where nothing was
+    elif isinstance(owner, list) and _get(owner, part) is not _MISSING:
         owner[int(part)] = value
+    else:
+        raise PatchError(f"no {part}")
 
 
 def _remove(owner: object, part: str) -> None:
