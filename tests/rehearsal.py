@@ -185,7 +185,11 @@ class Process:
         self._failures: dict[Key, int] = {}
 
     def __enter__(self) -> "Process":
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self._temp.cleanup()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
