@@ -58,10 +58,11 @@ class Keeper:
         argv: Sequence[str | Path],
         *,
         env: Mapping[str, str] | None = None,
+        inherit: bool = True,
         cwd: Path | None = None,
         log: Path | None = None,
     ) -> int:
-        """Start a program and return its pid; `env` is added to this process's environment.
+        """Start a program and return its pid; `env` is added to this process's environment unless `inherit` is false.
 
         Raises ProgramError when it cannot be started. A name may be used again after its program ended.
         """
@@ -69,7 +70,7 @@ class Keeper:
             "do": "start",
             "name": name,
             "argv": [str(part) for part in argv],
-            "env": {**os.environ, **(env or {})},
+            "env": {**(os.environ if inherit else {}), **(env or {})},
             "cwd": str(cwd or self.directory),
             "log": str(log or self.log(name)),
         }
