@@ -107,6 +107,8 @@ def _request(connection: socket.socket) -> bytes:
         data += part
     head, _, body = data.partition(b"\r\n\r\n")
     lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    if b"expect: 100-continue" in head.lower():
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
     wanted = int(lengths[0].partition(b":")[2]) if lengths else 0
     while len(body) < wanted:
         body += connection.recv(65536)

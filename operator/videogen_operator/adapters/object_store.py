@@ -14,6 +14,7 @@ import boto3
 import boto3.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from urllib3.exceptions import HTTPError
 
 from videogen_operator.errors import StoreReason, StoreTrouble
 from videogen_operator.ports import Created, StoreAddress, StoreCredentials, StoredObject
@@ -63,6 +64,7 @@ class S3Stores:
         self._connections = connections
         self._opened: dict[tuple[StoreAddress, StoreCredentials | None], S3ObjectStore] = {}
         self._lock = threading.Lock()  # boto3 sessions are not safe for threads, clients are
+        self._session = boto3.session.Session()  # one, since each parses the service's description again
 
     def open(self, address: StoreAddress, credentials: StoreCredentials | None) -> "S3ObjectStore":
         with self._lock:
@@ -71,18 +73,15 @@ class S3Stores:
             return self._opened[address, credentials]
 
     def _clients(self, address: StoreAddress, credentials: StoreCredentials | None) -> _Clients:
-        session = boto3.session.Session(
-            aws_access_key_id=credentials.access_key_id if credentials else None,
-            aws_secret_access_key=credentials.secret_access_key.reveal() if credentials else None,
-            region_name=address.region or (_DEFAULT_REGION if address.endpoint else None),
-        )
-        region = session.region_name or _DEFAULT_REGION
+        region = address.region or (None if address.endpoint else self._session.region_name) or _DEFAULT_REGION
         with _translated(address.bucket):
             opened = [
-                session.client(
+                self._session.client(
                     "s3",
                     region_name=region,
                     endpoint_url=address.endpoint or None,
+                    aws_access_key_id=credentials.access_key_id if credentials else None,
+                    aws_secret_access_key=credentials.secret_access_key.reveal() if credentials else None,
                     config=self._config(address, attempts),
                 )
                 for attempts in (3, 1)
@@ -196,7 +195,7 @@ def _translated(what: str) -> Iterator[None]:
         raise _meaning(what, error) from None
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise StoreTrouble(StoreReason.ACCESS_DENIED, f"{what}: {error}") from None
-    except (BotoCoreError, OSError, ValueError) as error:
+    except (BotoCoreError, HTTPError, OSError, ValueError, RecursionError) as error:  # a ring of redirects recurses
         raise StoreTrouble(StoreReason.UNAVAILABLE, scrub(f"{what}: {type(error).__name__}: {error}")) from None
 
 
