@@ -54,7 +54,7 @@ class FolderId:
 
     def __post_init__(self) -> None:
         for part in (self.namespace, self.name):
-            if not _LABEL.match(part):
+            if not _LABEL.fullmatch(part):
                 raise NameNotAllowedError(f"{part!r} is not a DNS label; the bucket's folders are named by labels only")
         if self.revision < 1:
             raise NameNotAllowedError(f"revision {self.revision} is below 1")
@@ -98,7 +98,7 @@ class AttemptId:
 
 def parse_entry(entry: str) -> AttemptId | None:
     """The attempt that a reservation names; None if the text is none of ours."""
-    found = _ENTRY.match(entry)
+    found = _ENTRY.fullmatch(entry)
     if not found:
         return None
     namespace, name, revision, number = found.groups()
@@ -113,7 +113,7 @@ _KEY: Final = re.compile(r"^([^/]+)/([^/]+)/r([1-9][0-9]{0,9})/([^/]+)$")
 
 def parse_key(prefix: str, key: str) -> tuple["FolderId", int | None, str] | None:
     """(folder, attempt number, kind of file) of a key of the ledger: intent, task, end, resolved or result."""
-    found = _KEY.match(key.removeprefix(prefix)) if key.startswith(prefix) else None
+    found = _KEY.fullmatch(key.removeprefix(prefix)) if key.startswith(prefix) else None
     if found is None:
         return None
     namespace, name, revision, file = found.groups()
@@ -123,13 +123,13 @@ def parse_key(prefix: str, key: str) -> tuple["FolderId", int | None, str] | Non
         return None
     if file == RESULT:
         return folder, None, "result"
-    attempt = _FILE.match(file)
+    attempt = _FILE.fullmatch(file)
     return (folder, int(attempt[1]), attempt[2]) if attempt else None
 
 
 def parse_short(short: str) -> tuple[int, int] | None:
     """(revision, number) of `r1-a1`."""
-    found = _SHORT.match(short)
+    found = _SHORT.fullmatch(short)
     return (int(found[1]), int(found[2])) if found else None
 
 
@@ -306,7 +306,7 @@ _DOCUMENTS: Final[Mapping[str, type[Model]]] = {"intent": Intent, "task": Task, 
 def known_files(keys: Iterable[str]) -> list[str]:
     """The JSON files of the ledger among the keys of a folder, by file name; the rest is not ours to read."""
     names = [key.rsplit("/", 1)[-1] for key in keys]
-    return [name for name in names if name == RESULT or _FILE.match(name)]
+    return [name for name in names if name == RESULT or _FILE.fullmatch(name)]
 
 
 def parse_folder(folder: FolderId, files: Mapping[str, bytes]) -> Folder:
@@ -316,7 +316,7 @@ def parse_folder(folder: FolderId, files: Mapping[str, bytes]) -> Folder:
     for name, body in files.items():
         if name == RESULT:
             result = _read(Result, folder, name, body)
-        elif found := _FILE.match(name):
+        elif found := _FILE.fullmatch(name):
             parts.setdefault(int(found[1]), {})[found[2]] = _read(_DOCUMENTS[found[2]], folder, name, body)
     entries = {number: Entry(number=number, **p) for number, p in sorted(parts.items())}
     return Folder(id=folder, entries=entries, result=result)
@@ -326,7 +326,7 @@ def parse_document(folder: FolderId, name: str, body: bytes) -> Model:
     """One file, by its name."""
     if name == RESULT:
         return _read(Result, folder, name, body)
-    found = _FILE.match(name)
+    found = _FILE.fullmatch(name)
     if not found:
         raise LedgerUnreadableError(f"{folder.key('', name)} is no file of the ledger")
     return _read(_DOCUMENTS[found[2]], folder, name, body)
