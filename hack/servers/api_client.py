@@ -26,17 +26,17 @@ class ApiClient:
         self._tls = ssl.create_default_context(cafile=str(certificates.authority))
         self._tls.load_cert_chain(certificates.admin.certificate, certificates.admin.key)
 
-    def get(self, path: str) -> bytes:
+    def get(self, path: str, *, timeout: float = _TIMEOUT) -> bytes:
         """The body of a GET. Raises ApiError, or OSError when nobody answers."""
-        return self._request("GET", path, None)
+        return self._request("GET", path, None, timeout)
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Create an object and return it as stored. Raises ApiError, or OSError when nobody answers."""
-        created: dict[str, Any] = json.loads(self._request("POST", path, json.dumps(body)))
+        created: dict[str, Any] = json.loads(self._request("POST", path, json.dumps(body), _TIMEOUT))
         return created
 
-    def _request(self, method: str, path: str, body: str | None) -> bytes:
-        connection = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=_TIMEOUT, context=self._tls)
+    def _request(self, method: str, path: str, body: str | None, timeout: float) -> bytes:
+        connection = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=timeout, context=self._tls)
         try:
             connection.request(method, path, body, {"Content-Type": "application/json"})
             response = connection.getresponse()

@@ -11,7 +11,9 @@ from servers.certificates import Certificates
 from servers.ports import PortTaken, says_port_taken
 
 _READY_WITHIN = 90.0  # seconds; 3 to 5 on two idle cores
+_ANSWER_WITHIN = 3.0  # a stranger on our port may never answer
 _LOOK_AGAIN = 0.1
+_OWN_NAMESPACE = "/api/v1/namespaces/default"
 
 
 class ControlPlaneError(RuntimeError):
@@ -50,16 +52,17 @@ class Processes:
 
     def _wait_until_ready(self) -> None:
         until = time.monotonic() + _READY_WITHIN
-        while not self._is_ready():
-            self._check_alive()
+        while not self._is_ready_or_ended():
             if time.monotonic() > until:
                 raise self._failure("kube-apiserver", f"was not ready after {_READY_WITHIN:g} s")
             time.sleep(_LOOK_AGAIN)
 
-    def _is_ready(self) -> bool:
+    def _is_ready_or_ended(self) -> bool:
+        """Raises PortTaken, ControlPlaneError when one of the two has ended."""
+        self._check_alive()
         try:
             # A namespace of the server's own, too: it makes them a moment after it says that it is ready.
-            return self.client.get("/readyz") == b"ok" and bool(self.client.get("/api/v1/namespaces/default"))
+            return all(self.client.get(path, timeout=_ANSWER_WITHIN) for path in ("/readyz", _OWN_NAMESPACE))
         except (OSError, ApiError):
             return False
 

@@ -104,6 +104,8 @@ class S3Server:
             for path in seaweedfs.sockets(where):
                 self._keeper.remove_at_end(path)
             self.start()
+            for path in seaweedfs.other_sockets(self._keeper.log("weed").read_text()):
+                self._keeper.remove_at_end(path)
             for bucket in self._buckets:
                 self.make_bucket(bucket)
         except BaseException:

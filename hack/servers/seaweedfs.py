@@ -1,6 +1,7 @@
 """The command line of SeaweedFS as one strict S3 server on loopback."""
 
 import json
+import re
 import urllib.request
 from pathlib import Path
 from typing import NamedTuple
@@ -49,8 +50,17 @@ def environment(folder: Path, access_key: str, secret_key: str) -> dict[str, str
 def sockets(ports: Ports) -> list[Path]:
     """Files that SeaweedFS 4.48 leaves in /tmp, whatever it is told, when it is killed."""
     parts = ("s3", "master", "volume", "filer", "admin")
-    names = (f"seaweedfs-{part}-grpc-{getattr(ports, f'{part}_grpc')}.sock" for part in parts)
-    return [Path("/tmp", name) for name in names]  # noqa: S108  # a fixed place in SeaweedFS
+    return [_socket(part, getattr(ports, f"{part}_grpc")) for part in parts]
+
+
+def other_sockets(log: str) -> list[Path]:
+    """The same for gRPC ports that were taken: SeaweedFS then goes on with the next one."""
+    lost = re.findall(r"gRPC port (\d+) for (\w+) is not available", log)
+    return [_socket(part.lower(), int(port) + 1) for port, part in lost]
+
+
+def _socket(part: str, port: int) -> Path:
+    return Path("/tmp", f"seaweedfs-{part}-grpc-{port}.sock")  # noqa: S108  # a fixed place in SeaweedFS
 
 
 def is_whole(master: int) -> bool:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from provision.processes import is_running
+from servers import ports
 from servers.api_client import ApiError
 from servers.control_plane import ControlPlane, ControlPlaneError
 from servers.s3 import S3Server
@@ -209,6 +211,28 @@ def test_the_command_starts_shows_and_stops_a_cluster(tmp_path: Path) -> None:
         subprocess.run([*_CLUSTER, "down", "--name", name], check=True)
     after = subprocess.run([*_CLUSTER, "status", "--name", name], capture_output=True, text=True, check=False)
     assert (after.returncode, after.stdout) == (3, f"{name} is not running\n")
+
+
+@pytest.mark.parametrize("server", [ControlPlane, S3Server])
+def test_a_lost_race_for_a_port_is_run_again(
+    server: type[ControlPlane] | type[S3Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody listens on one of the first ports by the time the server wants it, and answers nothing."""
+    asked: list[list[int]] = []
+    free_ports = ports.free_ports
+    with socket.socket() as rival:
+
+        def ports_of_which_one_is_lost(count: int) -> list[int]:
+            found = free_ports(count)
+            if not asked:
+                rival.bind(("127.0.0.1", found[2]))
+                rival.listen()
+            asked.append(found)
+            return found
+
+        monkeypatch.setattr(ports, "free_ports", ports_of_which_one_is_lost)
+        with server():
+            assert len(asked) == 2
 
 
 def test_one_of_sixteen_rivals_wins_a_conditional_put(s3: S3Server, bucket: str) -> None:

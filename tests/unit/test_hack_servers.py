@@ -46,6 +46,13 @@ def test_a_server_for_load_runs_has_room(tmp_path: Path) -> None:
     assert "-volume.max=20" in seaweedfs.server(Path("weed"), tmp_path, _weed_ports(), 20)
 
 
+def test_a_socket_under_another_port_is_known_too() -> None:
+    """SeaweedFS takes the next gRPC port when one is taken, and names its socket file after it."""
+    log = "W1123 mini.go:1046 gRPC port 13139 for Filer is not available, finding alternative..."
+    assert [path.name for path in seaweedfs.other_sockets(log)] == ["seaweedfs-filer-grpc-13140.sock"]
+    assert seaweedfs.other_sockets("ready") == []
+
+
 def _weed_ports() -> seaweedfs.Ports:
     return seaweedfs.Ports(*range(101, 101 + seaweedfs.PORTS))
 
@@ -93,6 +100,7 @@ def test_a_race_that_is_always_lost_ends() -> None:
     [
         ('"failed to create listener: listen tcp 127.0.0.1:3: bind: address already in use"', True),
         ("F1123 bind: Address already in use", True),
+        ("E1123 mini.go:1244 Port allocation failed: port 26205 for S3 is not available on 127.0.0.1", True),
         ("ready", False),
     ],
 )
