@@ -50,7 +50,14 @@ class KubeApi:
             logger.setLevel(max(logger.level, logging.WARNING))
         # A kept connection that the server has closed is worth one more try, of a GET only; no redirects.
         configuration.retries = urllib3.Retry(
-            total=2, connect=1, read=1, redirect=0, status=0, other=0, allowed_methods=["GET"]
+            total=2,
+            connect=1,
+            read=1,
+            redirect=0,
+            status=0,
+            other=0,
+            allowed_methods=["GET"],
+            respect_retry_after_header=False,  # the caller waits, not this thread
         )
         configuration.connection_pool_maxsize = workers
         self._configuration = configuration
@@ -78,8 +85,8 @@ class KubeApi:
         configuration = Configuration()
         try:
             load_kube_config(str(path), context, configuration)  # type: ignore[no-untyped-call]
-        except (ConfigException, OSError) as error:
-            raise KubeTrouble(f"kubeconfig {path} cannot be used: {error}") from None
+        except Exception as error:  # noqa: BLE001 - whatever is wrong in a file that a person wrote
+            raise KubeTrouble(f"kubeconfig {path} cannot be used: {_cause(error)}") from None
         return cls(configuration, namespace=namespace, workers=workers)
 
     def connection(self) -> Connection:
