@@ -66,7 +66,7 @@ def fetch(url: str, target: Path, *, sha512: str, part: str, patience: Patience 
         raise DownloadError(f"its SHA-512 is {digest[:16]}..., expected {sha512[:16]}...")
 
 
-def _open(url: str, patience: Patience) -> Any:  # noqa: ANN401  # urllib promises no type
+def _open(url: str, patience: Patience) -> Any:  # urllib promises no type
     opening = _Opening()
     threading.Thread(target=opening.open, args=(url, patience.piece), daemon=True).start()
     if not opening.answered.wait(patience.answer):
@@ -81,7 +81,7 @@ def _open(url: str, patience: Patience) -> Any:  # noqa: ANN401  # urllib promis
     return opening.response
 
 
-def _save(response: Any, target: Path, counted: list[int]) -> str:  # noqa: ANN401  # urllib promises no type
+def _save(response: Any, target: Path, counted: list[int]) -> str:  # urllib promises no type
     digest = hashlib.sha512()
     try:
         with target.open("wb") as file:

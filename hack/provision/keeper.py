@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from provision import guard
 
@@ -31,7 +31,12 @@ class Keeper:
     Ctrl-C on the terminal does not reach the programs. Any thread may use a keeper, and programs do not
     depend on the thread that started them. A process that is made by a bare `os.fork` holds the keeper
     too: end it first.
+
+    `keep_logs_in`: where the logs of every keeper go before its directory is removed, for programs whose failure
+    a person will want to read about; None, and they are gone.
     """
+
+    keep_logs_in: ClassVar[Path | None] = None
 
     def __init__(self, prefix: str) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix=f"{prefix}-"))
@@ -102,6 +107,7 @@ class Keeper:
 
     def close(self) -> None:
         """Kill what still runs and remove the directory. May be called twice."""
+        self._keep_logs()
         with self._lock:
             _close_quietly(self._guard)
             try:
@@ -110,6 +116,12 @@ class Keeper:
                 self._guard.kill()
                 self._guard.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _keep_logs(self) -> None:
+        if Keeper.keep_logs_in is not None:
+            for log in self.directory.glob("*.log"):
+                with contextlib.suppress(OSError):
+                    shutil.copy(log, Keeper.keep_logs_in / f"{self.directory.name}-{log.name}")
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
