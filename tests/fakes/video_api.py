@@ -32,7 +32,8 @@ class Life:
 
     @staticmethod
     def rejected(status: int, body: object = None, **headers: str) -> "Life":
-        answer = Answer(status=status, headers=headers, body=json.dumps(body).encode() if body else b"")
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        answer = Answer(status=status, headers=sent, body=json.dumps(body).encode() if body else b"")
         return Life(reply=answer, makes_task=False)
 
     @staticmethod
