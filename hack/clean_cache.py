@@ -13,7 +13,10 @@ def main() -> None:
     for pattern in _MADE:
         for folder in sorted(cache.root().glob(pattern)):
             print(f"removing {folder}")
-            shutil.rmtree(folder)
+            if folder.is_symlink():
+                folder.unlink()
+            else:
+                shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
