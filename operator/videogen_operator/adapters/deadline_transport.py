@@ -35,10 +35,11 @@ class Call(threading.local):
 
     deadline: float = float("inf")  # monotonic seconds
     written: bool = False
+    read_size: int = 0  # bytes asked of the socket at once, where httpcore would ask for less
 
     @contextmanager
     def begin(self, seconds: float) -> Iterator[None]:
-        self.deadline, self.written = time.monotonic() + seconds, False
+        self.deadline, self.written, self.read_size = time.monotonic() + seconds, False, 0
         try:
             yield
         finally:
@@ -58,7 +59,8 @@ class _Stream(httpcore.NetworkStream):
         self._call = call
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, self._call.left(timeout, httpcore.ReadTimeout))
+        size = max(max_bytes, self._call.read_size)
+        return self._inner.read(size, self._call.left(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         left = self._call.left(timeout, httpcore.WriteTimeout)
