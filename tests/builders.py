@@ -216,7 +216,7 @@ def not_sent(number: int = 1, revision: int = 1) -> End:
 
 def given_up(number: int = 1, state: AttemptState = AttemptState.ABANDONED, **changes: Any) -> End:
     """An attempt that may have been billed and was given up."""
-    fields = {"state": state, "billing": Billing.POSSIBLE, "reason": Reason(state.value), "again": Again.NEVER}
+    fields = {"state": state, "billing": Billing.POSSIBLE, "reason": state.value, "again": Again.NEVER}
     return an_end(number, **(fields | changes))
 
 

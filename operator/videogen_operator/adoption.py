@@ -112,7 +112,8 @@ def judge(
     newest = folder.newest
     if newest is None:
         return Next(1)
-    return _newest(folder, newest, request, class_name, unsent)
+    verdict = _newest(folder, newest, request, class_name, unsent)
+    return (_paid_end(folder) or verdict) if isinstance(verdict, Next | Mine) else verdict
 
 
 def _newest(
@@ -140,10 +141,15 @@ def _next_without_intent(newest: Entry) -> Verdict:
 
 
 def _after_end(folder: Folder, newest: Entry, request: Request | None, class_name: str) -> Verdict:
-    end = newest.end
-    if end is None or end.state not in _PAID_ENDS:
-        return _next(folder, newest, request, class_name)
-    return Over(newest, end)
+    if newest.end and newest.end.state in _PAID_ENDS:
+        return Over(newest, newest.end)
+    return _next(folder, newest, request, class_name)
+
+
+def _paid_end(folder: Folder) -> Over | None:
+    """A paid end of any attempt: a later one that cost nothing must not hide it and lead to a POST."""
+    paid = [(e, e.end) for _, e in sorted(folder.entries.items(), reverse=True) if e.end and e.end.state in _PAID_ENDS]
+    return next((Over(entry, end) for entry, end in paid), None)
 
 
 def _next(folder: Folder, newest: Entry, request: Request | None, class_name: str) -> Verdict:
