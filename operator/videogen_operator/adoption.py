@@ -113,7 +113,7 @@ def judge(
     if newest is None:
         return Next(1)
     verdict = _newest(folder, newest, request, class_name, unsent)
-    return (_paid_end(folder) or verdict) if isinstance(verdict, Next | Mine) else verdict
+    return (_in_the_way(folder, newest, unsent) or verdict) if isinstance(verdict, Next | Mine) else verdict
 
 
 def _newest(
@@ -146,10 +146,18 @@ def _after_end(folder: Folder, newest: Entry, request: Request | None, class_nam
     return _next(folder, newest, request, class_name)
 
 
-def _paid_end(folder: Folder) -> Over | None:
-    """A paid end of any attempt: a later one that cost nothing must not hide it and lead to a POST."""
-    paid = [(e, e.end) for _, e in sorted(folder.entries.items(), reverse=True) if e.end and e.end.state in _PAID_ENDS]
-    return next((Over(entry, end) for entry, end in paid), None)
+def _in_the_way(folder: Folder, newest: Entry, unsent: AbstractSet[str]) -> Verdict | None:
+    """What forbids a POST although the newest attempt allows it: a later attempt that cost nothing hides nothing."""
+    for number, entry in sorted(folder.entries.items(), reverse=True):
+        if entry.end and entry.end.state in _PAID_ENDS:
+            return Over(entry, entry.end)
+        if number == newest.number or entry.end:
+            continue
+        if entry.resolved and entry.resolved.answer is Answer.ABANDON:
+            return GivenUp(entry)
+        if entry.intent and not entry.intent.closing and not entry.resolved:
+            return Mine(entry, entry.intent) if entry.intent.ticket in unsent else Unanswered(entry, entry.intent)
+    return None
 
 
 def _next(folder: Folder, newest: Entry, request: Request | None, class_name: str) -> Verdict:

@@ -168,6 +168,16 @@ ROWS: list[tuple[str, Folder, Verdict]] = [
         Over(make_folder(an_intent(), given_up()).entry(1), given_up()),
     ),
     (
+        "intent only, then not sent",
+        make_folder(an_intent(), an_intent(2), not_sent(2)),
+        Unanswered(make_folder(an_intent()).entry(1), an_intent()),
+    ),
+    (
+        "abandoned by a person, then not sent",
+        make_folder(an_intent(), ABANDON, an_intent(2), not_sent(2)),
+        GivenUp(make_folder(an_intent(), ABANDON).entry(1)),
+    ),
+    (
         "a task file without its intent",
         make_folder(a_task()),
         LiveTask(make_folder(a_task()).entry(1), a_task()),
@@ -200,6 +210,8 @@ REFUSED = [
     "two live tasks",
     "a live task beside a newer one that was given up",
     "failed, then not sent",
+    "intent only, then not sent",
+    "abandoned by a person, then not sent",
     "completed without a video, then not sent",
     "abandoned, then rejected",
     "result",
@@ -336,9 +348,9 @@ def test_a_next_attempt_never_follows_money(
         return
     assert verdict.number == (max(folder.entries) + 1 if folder.entries else 1)
     assert folder.result is None
-    newest = folder.newest
-    assert newest is None or newest.end or newest.resolved or (newest.intent and newest.intent.closing)
     for entry in folder.entries.values():
+        assert entry.end or (entry.resolved and entry.resolved.answer is Answer.RESUBMIT) or entry.nothing_made
+        assert entry.end or entry.resolved is None or entry.resolved.answer is Answer.RESUBMIT
         assert entry.task is None or entry.end is not None
         assert entry.end is None or entry.end.state not in PAID
         assert entry.nothing_made or entry.request in {None, request}
