@@ -1,6 +1,7 @@
 """A server that answers with exact bytes, and may stop anywhere."""
 
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -14,16 +15,17 @@ Script = Callable[[socket.socket, bytes], None]  # gets the connection and the r
 class RawServer:
     """Loopback, one thread a connection. `requests` are the bytes that came; `greeting` is sent before any."""
 
-    def __init__(self, script: Script, *, greeting: bytes = b"") -> None:
+    def __init__(self, script: Script, *, greeting: bytes = b"", tls: ssl.SSLContext | None = None) -> None:
         self._script = script
         self._greeting = greeting
+        self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads: list[threading.Thread] = []
         self._open: list[socket.socket] = []
         self.requests: list[bytes] = []
         self.connections = 0
         self.stopping = threading.Event()
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Self:
         self._start(self._accept)
@@ -57,6 +59,8 @@ class RawServer:
 
     def _serve(self, connection: socket.socket) -> None:
         try:
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_side=True)
             connection.sendall(self._greeting)
             while not self.stopping.is_set() and (request := _request(connection)):
                 self.requests.append(request)
