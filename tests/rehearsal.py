@@ -237,7 +237,7 @@ class Process:
 
     # ------------------------------------------------------------ time
 
-    def run(self, seconds: float = 600.0, *, until: Callable[[], bool] | None = None, turns: int = 5000) -> bool:
+    def run(self, seconds: float = 600.0, *, until: Callable[[], bool] | None = None, turns: int = 50_000) -> bool:
         """Work for that long on the clock, or until the condition holds; whether it does. A `Crash` comes through."""
         end = self.cluster.clock.passed + seconds
         while turns > 0:

@@ -49,6 +49,8 @@ class Job:
     unsent: frozenset[str] = frozenset()  # tickets of this process whose POST has not begun
     fence: str | None = None  # ticket of the intent that this object's turns wrote and have not used
     granted: int | None = None  # attempt number whose slot is reserved for this turn
+    shut: bool = False  # the class takes no new work now, whatever was granted before
+    gave_up: int | None = None  # attempt whose task this process has just given up
     begun: int | None = None  # attempt whose intent this process wrote into the status
     intent_seen: float | None = None  # ticks when a status intent of somebody else was first seen
     doubt_since: float | None = None  # ticks when the unanswered ticket was first seen
@@ -297,9 +299,11 @@ def _without_class(job: Job) -> Action:
     newest = newest_attempt(job.obj)
     in_the_air = newest is not None and newest.state in OPEN
     message = "the class that this object names does not exist; create it, or name another one: kubectl get vgclass"
-    if not in_the_air:
+    if not in_the_air or own_number(job.obj, active_revision(job.obj)) is None:
         return _park(job, Standing(step=Step.PENDING, reason=Reason.CLASS_NOT_FOUND, message=message))
     shown = step_shown(job.obj.status.conditions)
+    if shown is Step.HELD:
+        return _finished(job)
     step = shown if shown in {Step.GENERATING, Step.STORING, Step.SUBMITTING} else Step.GENERATING
     message = "the class of this paid work was deleted; create it again, with the same storage, and the work goes on"
     return _show(job, Standing(step=step, reason=Reason.CLASS_NOT_FOUND, message=message), until=None)
@@ -378,6 +382,8 @@ def _verdict(job: Job, folder: Folder, verdict: adoption.Verdict, own: int | Non
             adopted = own is None or result.attempt != job.obj.status.attempt
             return Conclude(result, adopted)
         case adoption.LiveTask(entry=entry, task=task):
+            if entry.end is not None and entry.number == own == job.gave_up:
+                return RecordEnd(entry, entry.end, final_standing(entry.end))
             known = entry.number == own and job.obj.status.task_id == task.task_id
             return _pursue(job, now) if known else RecordTask(entry, task, adopted=entry.number != own)
         case adoption.GivenUp(entry=entry):
@@ -385,12 +391,18 @@ def _verdict(job: Job, folder: Folder, verdict: adoption.Verdict, own: int | Non
         case adoption.Over(entry=entry, end=end):
             return RecordEnd(entry, end, final_standing(end))
         case adoption.Mine(entry=entry, intent=intent):
-            resumed = intent.ticket == job.fence and folder.id.revision == job.obj.spec.revision
-            return Send(entry.number) if resumed else Close(entry.number)
+            return Send(entry.number) if _may_resume(job, folder, intent) else Close(entry.number)
         case adoption.Unanswered(entry=entry, intent=intent):
             return _doubt(job, entry, intent, now)
         case adoption.Next():
             return _next(job, folder, verdict, own, now)
+
+
+def _may_resume(job: Job, folder: Folder, intent: Intent) -> bool:
+    """Our intent was won, its POST not begun: go on only with what the intent says, and only if it is still wanted."""
+    wanted = folder.id.revision == job.obj.spec.revision and not job.obj.spec.suspend and not job.shut
+    same = isinstance(job.offer, Offer) and job.offer.request == intent.request
+    return wanted and same and intent.ticket == job.fence
 
 
 _GAVE_UP: Final = "given up by a person's answer; it may have been billed"
@@ -422,13 +434,13 @@ def _given_up(entry: Entry, now: Moment) -> ledger.End:
 
 def _next(job: Job, folder: Folder, verdict: adoption.Next, own: int | None, now: Moment) -> Action:
     newest = newest_attempt(job.obj)
-    after = verdict.after
-    ended = after is not None and (after.end is not None or after.nothing_made)
-    if after is not None and ended and after.number == own and newest is not None and newest.state in OPEN:
-        return _record_end(job, folder, after, now)
+    mine = folder.entries.get(own) if own is not None else None
+    ended = mine is not None and (mine.end is not None or mine.nothing_made)
+    if mine is not None and ended and newest is not None and newest.state in OPEN:
+        return _record_end(job, folder, mine, now)
     recovering = own == verdict.number and newest is not None and newest.state in OPEN
     if folder.id.revision < job.obj.spec.revision:
-        return Close(verdict.number) if recovering else Observe()
+        return Close(verdict.number if own is None else own)
     if job.obj.spec.suspend:
         return _park(job, Standing(step=Step.SUSPENDED, reason=Reason.SUSPENDED, message=_SUSPENDED))
     if isinstance(job.offer, Refusal):
@@ -436,7 +448,7 @@ def _next(job: Job, folder: Folder, verdict: adoption.Next, own: int | None, now
     due = retry_due(folder, job.timing, now)
     if due is not None:
         return _park(job, Standing(step=Step.QUEUED, reason=Reason.BACKING_OFF, message=_BACKING_OFF), until=due)
-    if job.granted != verdict.number:
+    if job.granted != verdict.number or job.shut:
         return _queue(job, verdict.number)
     return _spend(job, verdict.number, recovering=recovering, now=now)
 

@@ -197,7 +197,9 @@ def test_killed_at_an_effect_and_the_object_deleted(point: int, when: str) -> No
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("point", [p for p in POINTS if p >= START and LIFE[p].name.startswith(("kube", "store"))], ids=ids)
+@pytest.mark.parametrize(
+    "point", [p for p in POINTS if p >= START and LIFE[p].name.startswith(("kube", "store"))], ids=ids
+)
 def test_a_fault_at_an_effect_is_only_a_delay(point: int, when: str) -> None:
     """Refused (before), or done and the reply lost (after): the same process gets there by itself."""
     cluster = Cluster().ready()

@@ -120,6 +120,7 @@ class Attempts:
         end = ending_document(charge.attempt, charge.task, after, self._world)
         work.unwritten.append(Unwritten(charge.attempt, end))
         work.note(charge.attempt, end)
+        work.gave_up = charge.attempt.number
         work.unwritten = submission.flush(work.unwritten, charge.store, charge.prefix)
         self._copying.drop(work.pursuit)
         log.warning(

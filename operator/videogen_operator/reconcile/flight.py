@@ -28,6 +28,7 @@ class Work:
     folder_read: float = 0.0
     pursuit: Pursuit | None = None
     unwritten: list[Unwritten] = field(default_factory=list)
+    gave_up: int | None = None  # attempt whose task this process gave up
     epoch: int = 0
 
     def note(self, attempt: AttemptId, document: Document) -> None:

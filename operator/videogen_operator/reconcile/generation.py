@@ -223,6 +223,8 @@ class Generations:
             unsent=self._tickets.unsent(),
             fence=flight.fence.ticket if flight.fence else None,
             granted=grant.attempt.number if grant and grant.attempt.folder.revision == obj.spec.revision else None,
+            shut=desk.shut(now.ticks) if desk else False,
+            gave_up=flight.work.gave_up,
             begun=flight.begun,
             intent_seen=flight.intent_seen,
             doubt_since=flight.doubt_since,
