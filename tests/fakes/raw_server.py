@@ -15,17 +15,24 @@ Script = Callable[[socket.socket, bytes], None]  # gets the connection and the r
 class RawServer:
     """Loopback, one thread a connection. `requests` are the bytes that came; `greeting` is sent before any."""
 
-    def __init__(self, script: Script, *, greeting: bytes = b"", tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        script: Script,
+        *,
+        greeting: bytes = b"",
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+    ) -> None:
         self._script = script
         self._greeting = greeting
         self._tls = tls
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0))
         self._threads: list[threading.Thread] = []
         self._open: list[socket.socket] = []
         self.requests: list[bytes] = []
         self.connections = 0
         self.stopping = threading.Event()
-        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = f"http{'s' if tls else ''}://{host}:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Self:
         self._start(self._accept)

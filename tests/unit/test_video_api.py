@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from fakes.raw_server import RawServer, http, replying, reset
-from videogen_operator.adapters.deadline_transport import NEVER_SENT, DeadlineTransport
+from videogen_operator.adapters import deadline_transport
+from videogen_operator.adapters.deadline_transport import NEVER_SENT, DeadlineTransport, is_public
 from videogen_operator.adapters.http_answer import MAX_ANSWER
 from videogen_operator.adapters.video_api import HttpVideoApi, Pace
 from videogen_operator.ports import Answer, Downloaded, NoAnswer, TooLarge, Wire
@@ -482,3 +483,38 @@ def test_a_ring_of_redirects_ends(api: HttpVideoApi) -> None:
 def test_a_redirect_to_something_else_is_refused(api: HttpVideoApi, target: str) -> None:
     with RawServer(replying(http(302, b"", f"Location: {target}"))) as server:
         assert isinstance(fetch(api, server.url)[0], NoAnswer)
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("1.1.1.1", True),
+        ("2606:4700::1111", True),
+        ("127.0.0.1", False),
+        ("10.0.0.1", False),
+        ("169.254.169.254", False),
+        ("100.64.0.1", False),
+        ("0.0.0.0", False),  # noqa: S104 - an address to refuse, not to bind
+        ("::1", False),
+        ("fe80::1%eth0", False),
+        ("fd00:ec2::254", False),
+        ("::ffff:169.254.169.254", False),
+        ("64:ff9b::a9fe:a9fe", False),
+        ("2002:a9fe:a9fe::", False),
+        ("64:ff9b::101:101", True),
+    ],
+)
+def test_addresses_of_the_clusters_own_networks_are_known(address: str, public: bool) -> None:
+    assert is_public(address) is public
+
+
+def test_a_public_gateway_cannot_redirect_into_the_clusters_networks(
+    api: HttpVideoApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadline_transport, "is_public", lambda address: address == "127.0.0.1")
+    with RawServer(replying(http(200, FILM)), host="127.0.0.2") as inside:
+        with RawServer(replying(http(302, b"", f"Location: {inside.url}/latest/meta-data"))) as server:
+            outcome, saved = fetch(api, server.url)
+        assert isinstance(outcome, NoAnswer)
+        assert "not public" in outcome.detail
+        assert (inside.requests, saved) == ([], b"")

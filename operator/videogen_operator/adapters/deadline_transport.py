@@ -5,6 +5,7 @@ read and write is bounded by what is left of the call's time. The other addition
 whether any byte of the call was handed to a socket.
 """
 
+import ipaddress
 import logging
 import ssl
 import threading
@@ -30,6 +31,9 @@ NEVER_SENT: Final = (
 )
 
 
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+
+
 class Call(threading.local):
     """The exchange that this thread is in. One object serves all threads; each sees its own values."""
 
@@ -37,9 +41,14 @@ class Call(threading.local):
     written: bool = False
     read_size: int = 0  # bytes asked of the socket at once, where httpcore would ask for less
 
+    public: bool = False  # the last connection went to an address of the public Internet
+    public_only: bool = False  # refuse others
+
     @contextmanager
-    def begin(self, seconds: float) -> Iterator[None]:
+    def begin(self, seconds: float, *, public_only: bool = False) -> Iterator[None]:
+        """One exchange of at most so many seconds. `public_only`: a stranger chose where it goes."""
         self.deadline, self.written, self.read_size = time.monotonic() + seconds, False, 0
+        self.public_only = public_only
         try:
             yield
         finally:
@@ -94,7 +103,21 @@ class _Network(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         left = self._call.left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._inner.connect_tcp(host, port, left, local_address, socket_options), self._call)
+        stream = self._inner.connect_tcp(host, port, left, local_address, socket_options)
+        self._call.public = is_public(stream.get_extra_info("server_addr")[0])
+        if self._call.public_only and not self._call.public:
+            stream.close()
+            raise httpcore.ConnectError("an address that is not public was refused")
+        return _Stream(stream, self._call)
+
+
+def is_public(address: str) -> bool:
+    """Neither loopback, link-local (where clouds keep credentials) nor private, also where IPv6 wraps IPv4."""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    wrapped = getattr(parsed, "ipv4_mapped", None) or getattr(parsed, "sixtofour", None)
+    if parsed in _NAT64:
+        wrapped = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
+    return (wrapped or parsed).is_global
 
 
 class DeadlineTransport(httpx.BaseTransport):

@@ -72,13 +72,15 @@ class HttpVideoApi:
         if bearer is None:
             return _MALFORMED
         first = target = _url(endpoint, task_id, "content")
+        public = False  # a gateway on the Internet may not send us into the cluster's own networks
         with self._client(keep_alive=0) as client:
             for _ in range(_MAX_HOPS + 1):
-                headers = {"authorization": bearer} if _origin(target) == _origin(first) else {}
-                outcome = self._fetch(client, target, headers, key, into, limit)
+                own = _origin(target) == _origin(first)
+                headers = {"authorization": bearer} if own else {}
+                outcome = self._fetch(client, target, headers, key, into, limit, public_only=public and not own)
                 if not isinstance(outcome, _Redirect):
                     return outcome
-                target = outcome.target
+                target, public = outcome.target, public or self._call.public
         return NoAnswer(wire=Wire.SENT, detail=f"more than {_MAX_HOPS} redirects of the content")
 
     def close(self) -> None:
@@ -109,12 +111,20 @@ class HttpVideoApi:
             return self._no_answer(error, progress, key)
 
     def _fetch(
-        self, client: httpx.Client, url: str, headers: Mapping[str, str], key: Secret, into: BinaryIO, limit: int
+        self,
+        client: httpx.Client,
+        url: str,
+        headers: Mapping[str, str],
+        key: Secret,
+        into: BinaryIO,
+        limit: int,
+        *,
+        public_only: bool,
     ) -> Downloaded | TooLarge | Answer | NoAnswer | _Redirect:
         progress = Progress()
         try:
             with (
-                self._call.begin(self._pace.first_byte),
+                self._call.begin(self._pace.first_byte, public_only=public_only),
                 client.stream("GET", url, headers=headers) as response,
             ):
                 progress.status = response.status_code
