@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from fakes import Crash, FakeKube, FakeStores, FakeVideoApi, Hooks
 from videogen_operator.api.generation import KIND as OBJECT_KIND
@@ -184,7 +184,7 @@ class Process:
         self._shown: dict[tuple[Kind, str, str], str] = {}
         self._failures: dict[Key, int] = {}
 
-    def __enter__(self) -> "Process":
+    def __enter__(self) -> Self:
         try:
             self.start()
         except BaseException:

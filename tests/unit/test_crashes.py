@@ -8,6 +8,7 @@ import itertools
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -97,7 +98,7 @@ def trouble(effect: Effect) -> Exception:
     return StoreTrouble(StoreReason.UNAVAILABLE, "connection reset")
 
 
-def killed(point: int, when: str, **manifest: object) -> Cluster:
+def killed(point: int, when: str, **manifest: Any) -> Cluster:
     """A life that is cut at one effect, and the restart after it."""
     cluster = Cluster().ready()
     cluster.kube.put(object_manifest(**manifest))

@@ -1,12 +1,14 @@
 """Edits, deletions, queues and classes: what a user does to objects, and what it costs."""
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from fakes import Life
 from rehearsal import NAME, NAMESPACE, Cluster, Process, class_manifest, finished, object_manifest
-from videogen_operator.ports import Answer, Kind
+from videogen_operator.ports import Answer, Kind, Operation
 
 SLOW = Life(polls=["queued"] * 8 + ["completed"])
 
@@ -16,7 +18,7 @@ def run(cluster: Cluster, seconds: float = 900) -> None:
         process.run(seconds)
 
 
-def done(cluster: Cluster | None = None, **spec: object) -> Cluster:
+def done(cluster: Cluster | None = None, **spec: Any) -> Cluster:
     """A cluster with one finished video."""
     cluster = cluster or Cluster().ready()
     cluster.kube.put(object_manifest(**spec))
@@ -82,7 +84,7 @@ def test_a_finished_object_causes_no_work() -> None:
 # ---------------------------------------------------------------- re-creation
 
 
-def recreate(cluster: Cluster, **spec: object) -> None:
+def recreate(cluster: Cluster, **spec: Any) -> None:
     cluster.kube.delete(Kind.GENERATION, NAMESPACE, NAME)
     cluster.kube.put(object_manifest(**spec))
 
@@ -114,7 +116,7 @@ def test_the_same_request_applied_again_adopts_the_task() -> None:
 @pytest.mark.parametrize(
     "change", [{"prompt": "another"}, {"tier": "1080p", "durationSeconds": 8}, {"model": "standard"}, {"seed": 3}]
 )
-def test_another_request_under_the_same_revision_is_refused(change: dict[str, object]) -> None:
+def test_another_request_under_the_same_revision_is_refused(change: dict[str, Any]) -> None:
     cluster = done()
     recreate(cluster, **change)
     run(cluster)
@@ -318,7 +320,7 @@ def test_an_object_without_a_class_uses_the_default() -> None:
         ({"maxCostUSD": "0.10"}, "PriceAboveMax"),
     ],
 )
-def test_what_the_class_does_not_offer_is_refused_until_it_is_edited(change: dict[str, object], reason: str) -> None:
+def test_what_the_class_does_not_offer_is_refused_until_it_is_edited(change: dict[str, Any], reason: str) -> None:
     cluster = Cluster().ready()
     cluster.kube.put(object_manifest(**change))
     with Process(cluster) as process:
@@ -375,7 +377,7 @@ def test_an_older_crd_that_prunes_fields_closes_spending() -> None:
     cluster = Cluster().ready()
     patch = cluster.kube.patch_status
 
-    def pruning(kind, namespace, name, operations):  # type: ignore[no-untyped-def]
+    def pruning(kind: Kind, namespace: str, name: str, operations: Sequence[Operation]) -> dict[str, Any] | None:
         stored = patch(kind, namespace, name, operations)
         if stored and kind is Kind.GENERATION:
             stored["status"].pop("ledger", None)

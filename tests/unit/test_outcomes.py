@@ -1,6 +1,7 @@
 """What each answer of the gateway makes of an object and of its class."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from rehearsal import FOLDER, NAME, Cluster, Process, finished, object_manifest
 from videogen_operator.ports import Answer, Kind
 
 
-def after(*lives: Life, seconds: float = 40.0, **spec: object) -> Cluster:
+def after(*lives: Life, seconds: float = 40.0, **spec: Any) -> Cluster:
     """A cluster some seconds after the object was applied, with the gateway behaving as given."""
     cluster = Cluster().ready()
     cluster.api.lives = list(lives)

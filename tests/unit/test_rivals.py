@@ -1,4 +1,4 @@
-"""Two processes without election, in every order that a seed gives: paused, killed, blind, with the object made anew."""
+"""Two processes without election, in every order that a seed gives: paused, killed, blind, the object made anew."""
 
 import random
 from contextlib import suppress
