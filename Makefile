@@ -9,7 +9,7 @@ PYTEST := python -m pytest -p pytest_interruption -n $(WORKERS) --dist loadfile 
 	--allow-hosts=127.0.0.1,::1,localhost
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench-quick fmt crds lock cluster-up cluster-down cluster-status clean clean-cache
+.PHONY: help demo demo-stop test check bench-quick fmt crds lock cluster-up cluster-down cluster-status clean clean-cache
 
 help: ## print this list
 	@echo 'make <target>, where target is one of:'
@@ -18,6 +18,9 @@ help: ## print this list
 
 demo: ## one manifest becomes one stored video, on a real API server and bucket (KEEP=1: leave it running)
 	@$(SETUP) python controlplane helm -- python hack/demo.py $(if $(KEEP),--keep)
+
+demo-stop: ## stop what `make demo KEEP=1` left running
+	@$(SETUP) python -- python hack/demo.py --stop
 
 test: ## all checks, then the whole suite on real parts
 	@$(SETUP) python controlplane helm -- python hack/check.py static -- $(PYTEST) tests
