@@ -7,8 +7,9 @@ Shapes that are understood: `{"error": {...}}`, `{"error": "text"}`, `{"code", "
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import Any, Final
 
 from .redaction import scrub
@@ -20,20 +21,41 @@ _MAX_WAIT: Final = 600.0  # seconds: a gateway may slow us down, not stop us
 _SAYS_NOTHING: Final = frozenset({"", "success", "ok", "null", "none"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Reply:
-    """An answer's body. Everything in it is free of the hidden values it was read with."""
+    """An answer's body. All its texts are free of the hidden values; they are made when asked for: most polls say all
+    in one word.
+    """
 
     json: Mapping[str, Any] | None  # the JSON object; None for anything else
-    codes: frozenset[str]  # the gateway's own `code`, `error.code`, `.type`, `.status`, in lower case
-    reason: str  # why, in the gateway's words; JSON inside a string is opened; may be empty
-    words: str  # every string in the body, in lower case, for a search by hint; empty for HTML
-    html: bool
+    text: str = field(repr=False)  # what is no JSON object, as it came
+    hidden: tuple[str, ...] = field(repr=False)
+
+    @property
+    def html(self) -> bool:
+        return self.text.startswith("<")
+
+    @cached_property
+    def codes(self) -> frozenset[str]:
+        """The gateway's own `code`, `error.code`, `.type`, `.status`, in lower case."""
+        return frozenset(_codes(self.json)) if self.json is not None else frozenset()
 
     @property
     def code(self) -> str:
         """The most telling of the codes, for a record; may be empty."""
         return min(self.codes, key=lambda c: (c.isdigit(), c in _VAGUE, c), default="")
+
+    @cached_property
+    def reason(self) -> str:
+        """Why, in the gateway's words; JSON inside a string is opened; may be empty."""
+        said = self.text if self.json is None else _opened(_first_reason(self.json))
+        return scrub(said, self.hidden, limit=_MAX_REASON)
+
+    @cached_property
+    def words(self) -> str:
+        """Every string in the body, in lower case, for a search by hint; empty for HTML, whose words are a proxy's."""
+        said = "" if self.html else self.text if self.json is None else " ".join(_strings(self.json))
+        return scrub(said[:_MAX_WORDS], self.hidden, limit=_MAX_WORDS).lower()
 
 
 _VAGUE: Final = frozenset({"new_api_error", "invalid_request_error", "server_error", "error"})
@@ -41,21 +63,11 @@ _VAGUE: Final = frozenset({"new_api_error", "invalid_request_error", "server_err
 
 def read(body: bytes, hidden: Iterable[str] = ()) -> Reply:
     """The body without `hidden`: an echoed prompt is private, and its words say nothing about the outcome."""
-    secret = tuple(hidden)
     value = _loads(body)
     if isinstance(value, Mapping):
-        strings = " ".join(_strings(value))
-        return Reply(
-            json=value,
-            codes=frozenset(_codes(value)),
-            reason=scrub(_opened(_first_reason(value)), secret, limit=_MAX_REASON),
-            words=scrub(strings[:_MAX_WORDS], secret, limit=_MAX_WORDS).lower(),
-            html=False,
-        )
+        return Reply(json=value, text="", hidden=tuple(hidden))
     text = body[:_MAX_WORDS].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
-    html = text.startswith("<")
-    clean = scrub(text, secret, limit=_MAX_REASON)
-    return Reply(json=None, codes=frozenset(), reason=clean, words="" if html else clean.lower(), html=html)
+    return Reply(json=None, text=text, hidden=tuple(hidden))
 
 
 def text_at(value: object, *path: str) -> str:

@@ -131,6 +131,8 @@ def read_poll(exchange: Exchange, hidden: Iterable[str] = ()) -> PollAnswer:
 def _state(body: Reply, task: Mapping[str, Any], hidden: Iterable[str]) -> PollAnswer:
     raw = _status(task)
     word = re.sub(r"[\s-]+", "_", raw.strip().lower())
+    if word in _WORKING:
+        return Working(raw_status=raw.strip())
     if word in _DONE:
         return Completed()
     if word in _FAILED:
@@ -140,7 +142,7 @@ def _state(body: Reply, task: Mapping[str, Any], hidden: Iterable[str]) -> PollA
         return Canceled(reason=scrub(f"{raw}: {replies.failure_reason(task)}".rstrip(": "), hidden))
     if not word and _is_error(task):
         return ErrorWithoutStatus(detail=replies.described(200, body, "no status"))
-    return Working(raw_status=scrub(raw, hidden, limit=64), known=word in _WORKING)
+    return Working(raw_status=scrub(raw, hidden, limit=64), known=False)
 
 
 def _status(task: Mapping[str, Any]) -> str:
