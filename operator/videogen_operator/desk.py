@@ -97,6 +97,7 @@ class Desk:
     models: dict[str, Closed] = field(default_factory=dict)
     server_errors: int = 0
     next_settlement: float | None = None
+    counters_due: float | None = None  # when changed counters are written at the latest
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     # ------------------------------------------------------------ objects
@@ -224,6 +225,18 @@ class Desk:
         return Standing(step=Step.QUEUED, reason=Reason.QUEUED, message=message)
 
     # ------------------------------------------------------------ the round
+
+    def counters_to_write(self, ticks: float, *, changed: bool, rides: bool, lag: float) -> bool:
+        """Whether changed counters are written now: with another write, or alone after `lag` seconds."""
+        if not changed or rides:
+            self.counters_due = None
+            return changed
+        if self.counters_due is None:
+            self.counters_due = ticks + lag
+            return False
+        due = ticks >= self.counters_due
+        self.counters_due = None if due else self.counters_due
+        return due
 
     def see(self, entries: Iterable[Reservation], ticks: float) -> None:
         """Note when each entry was first seen unchanged, on this process's own clock."""

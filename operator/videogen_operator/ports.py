@@ -196,8 +196,8 @@ class Kube(Protocol):
         Raises `Superseded` on 422 and 409: a `test` failed, or the schema refused; one GET tells which.
         """
 
-    def names(self, kind: Kind) -> set[tuple[str, str]]:
-        """(namespace, name) of every object there is, by a paged LIST of metadata only."""
+    def names(self, kind: Kind, *, task_id: str = "") -> set[tuple[str, str]]:
+        """(namespace, name) of every object there is (of those with that `status.taskID`), by a paged LIST."""
 
     def secret(self, name: str) -> Mapping[str, str] | None:
         """Data of a Secret in the operator's own namespace, decoded as UTF-8; None on 404."""

@@ -23,11 +23,11 @@ from .reconcile.attempt import Attempts
 from .reconcile.copying import Copying
 from .reconcile.desks import Desks
 from .reconcile.generation import Generations
-from .reconcile.generation_class import WALK, Classes
+from .reconcile.generation_class import Classes
 from .reconcile.probes import Probes
 from .reconcile.submission import Submission
 from .reconcile.walk import ORPHAN, Walk
-from .reconcile.world import Seconds, Tickets, World
+from .reconcile.world import WALK, Seconds, Tickets, World
 from .records import Records
 from .settings import Settings
 from .workers import Turn

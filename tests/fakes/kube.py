@@ -95,9 +95,13 @@ class FakeKube:
                 self.patches.append((key, [dict(o) for o in operations]))
             return copy.deepcopy(new)
 
-    def names(self, kind: Kind) -> set[tuple[str, str]]:
+    def names(self, kind: Kind, *, task_id: str = "") -> set[tuple[str, str]]:
         with self.hooks.around("kube.names", str(kind)), self._lock:
-            return {(namespace, name) for k, namespace, name in self._objects if k is kind}
+            return {
+                (namespace, name)
+                for (k, namespace, name), found in self._objects.items()
+                if k is kind and task_id in ("", (found.get("status") or {}).get("taskID"))
+            }
 
     def secret(self, name: str) -> Mapping[str, str] | None:
         with self.hooks.around("kube.secret", name), self._lock:

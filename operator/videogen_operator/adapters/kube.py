@@ -113,11 +113,12 @@ class KubeApi:
         path = f"{_address(kind, namespace, name)}/status?fieldManager={FIELD_MANAGER}"
         return self._call("PATCH", path, [dict(o) for o in operations], content="application/json-patch+json")
 
-    def names(self, kind: Kind) -> set[tuple[str, str]]:
+    def names(self, kind: Kind, *, task_id: str = "") -> set[tuple[str, str]]:
+        selected = {"fieldSelector": f"status.taskID={_escaped(task_id)}"} if task_id else {}
         found: set[tuple[str, str]] = set()
         more = ""
         while True:
-            query = urlencode({"limit": _PAGE, **({"continue": more} if more else {})})
+            query = urlencode({"limit": _PAGE, **selected, **({"continue": more} if more else {})})
             page = self._call("GET", f"{_GROUP}/{_PLURALS[kind]}?{query}", accept=_METADATA_LIST)
             if page is None:
                 raise KubeTrouble(f"{_PLURALS[kind]} are not served: are the CRDs installed?", status=404)
@@ -174,6 +175,11 @@ class KubeApi:
         if answer.status >= HTTPStatus.BAD_REQUEST:
             raise _refusal(what, answer.status, data, answer.headers)
         return _object(what, data)
+
+
+def _escaped(value: str) -> str:
+    """A value in a field selector: backslash, comma and equals sign are escaped there."""
+    return re.sub(r"([\\,=])", r"\\\1", value)
 
 
 def _address(kind: Kind, namespace: str, name: str) -> str:

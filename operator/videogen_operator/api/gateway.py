@@ -38,9 +38,6 @@ class OpenAIVideos(Model):
     """How long the answer to an order is waited for, 30 to 600 s. An order whose answer did not come may be billed and
     is Held, so too short costs money: some gateways answer after a minute. Above 120 s raise the chart's
     terminationGracePeriodSeconds too, to 30 s more than this."""
-    connect_timeout_seconds: Annotated[int, Field(ge=1, le=60)] = 10
-    """How long a connection is waited for, 1 to 60 s. Without a connection nothing was ordered and the next endpoint
-    is tried."""
     poll_period_seconds: Annotated[int, Field(ge=1, le=600)] = 10
     """The time between two status checks of a task, 1 to 600 s. Polls are free; gateways ask for 5 to 10 s."""
 

@@ -9,7 +9,7 @@ from .meta import Condition, Model, Reason, ShortMessage, Time, list_map
 from .money import ZERO, Money
 
 AttemptID = Annotated[str, Field(max_length=32, pattern=r"^r[0-9]{1,10}-a[0-9]{1,5}$")]
-TaskID = Annotated[str, Field(max_length=512)]
+TaskID = Annotated[str, Field(max_length=1024)]
 Uri = Annotated[str, Field(max_length=2048)]
 Sha256 = Annotated[str, Field(max_length=64)]
 

@@ -59,6 +59,7 @@ class Model(BaseModel):
 
     model_config = ConfigDict(
         frozen=True,
+        hide_input_in_errors=True,  # the input may hold a prompt, and errors are logged
         extra="ignore",
         alias_generator=wire_name,
         populate_by_name=True,

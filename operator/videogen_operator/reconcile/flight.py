@@ -65,6 +65,7 @@ class Flight:
     refused_answer: str = ""
     waits: Standing | None = None
     endpoint: int = 0  # index of the endpoint for the next POST
+    lost_races: int = 0  # compare-and-sets in a row that did not apply
     overdue_told: bool = False
     trouble_told: bool = False
 

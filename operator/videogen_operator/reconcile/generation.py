@@ -8,12 +8,12 @@ from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
-from .. import ledger, machine, writes
+from .. import backoff, ledger, machine, writes
 from ..admission import Offer, Refusal, offer
 from ..api.generation import RESOLVE_ANNOTATION, VideoGeneration
 from ..api.generation_class import VideoGenerationClass
 from ..api.meta import Key
-from ..conditions import Reason, Standing, Step, Type, step_shown
+from ..conditions import Reason, Standing, Step, Type, find, step_shown
 from ..desk import Closure, Desk, Waiter
 from ..errors import KubeTrouble, StoreTrouble, Superseded
 from ..ledger import FolderId
@@ -30,13 +30,14 @@ from .flight import Flight
 from .generation_facts import FactWrites
 from .pace import pace_of
 from .submission import Order, Submission, flush
-from .world import Tickets, World
+from .world import WALK, Tickets, World
 
 log: Final = logging.getLogger("videogen_operator.generation")
 
 _LANES: Final[Mapping[type, Lane]] = {machine.Send: Lane.SUBMIT, machine.Store: Lane.COPY}
 _KEEPS_GRANT: Final = (machine.Recall, machine.Begin, machine.Send, machine.Wait)
 _TROUBLE_RETRY: Final = 2.0
+_LOST_RACES: Final = 5
 
 
 class Generations:
@@ -125,9 +126,8 @@ class Generations:
             flight = self._flights.setdefault(key, Flight(key))
         try:
             self._turn(flight, lane)
-        except Superseded:
-            flight.stale = True
-            self._world.wake(key)
+        except Superseded as lost:
+            self._lost_race(flight, lost)
         except StoreTrouble as trouble:
             self._store_trouble(flight, trouble)
         except ledger.LedgerUnreadableError as error:
@@ -136,6 +136,17 @@ class Generations:
         except KubeTrouble as trouble:
             log.warning("the API server did not answer", extra={"object": str(key), "detail": str(trouble)})
             self._world.queue.add(key, trouble.retry_after or _TROUBLE_RETRY, Lane.TURN)
+
+    def _lost_race(self, flight: Flight, lost: Superseded) -> None:
+        """Look again; if the same write never applies, it is the schema that refuses it: say so and slow down."""
+        flight.stale = True
+        flight.lost_races += 1
+        if flight.lost_races <= _LOST_RACES:
+            self._world.wake(flight.key)
+            return
+        log.error("a status write is refused again and again", extra={"object": str(flight.key), "detail": str(lost)})
+        wait = backoff.delay(flight.lost_races - _LOST_RACES, str(flight.key), base=1.0, most=60.0)
+        self._world.queue.add(flight.key, wait, Lane.TURN)
 
     def _turn(self, flight: Flight, lane: Lane) -> None:
         if (flight.obj is None or flight.stale) and not self._read(flight):
@@ -189,6 +200,9 @@ class Generations:
             return
         self._leave(flight)
         self._attempts.forget(flight.work)
+        status = flight.obj.status if flight.obj is not None else None
+        if status is not None and status.class_ is not None and flight.obj and not machine.finished(flight.obj):
+            self._world.wake(Key(WALK, "", status.class_.name))
 
     def _leave(self, flight: Flight) -> None:
         for desk in self._desks.known():
@@ -507,13 +521,10 @@ class Generations:
         key = self._access.api_key(klass, self._world.clock.ticks())
         if key is None:
             return "the Secret with the API key is missing"
-        with self._lock:
-            others = [
-                f.key for f in self._flights.values()
-                if f.key != flight.key and f.obj is not None and f.obj.status.task_id == action.task_id
-            ]  # fmt: skip
+        mine = (flight.key.namespace, flight.key.name)
+        others = self._world.kube.names(Kind.GENERATION, task_id=action.task_id) - {mine}
         if others:
-            return f"task {action.task_id} belongs to {others[0]}"
+            return f"task {action.task_id} belongs to {'/'.join(min(others))}"
         intent = action.entry.intent
         endpoint = (intent.endpoint if intent else "") or klass.spec.provider.open_ai_videos.endpoints[0]
         return generation_facts.task_is_there(self._world, endpoint, key, action.task_id)
@@ -539,7 +550,9 @@ class Generations:
             self._desks.close_all(Closure.SCHEMA_OUTDATED, message)
             log.critical("the CRD is older than the operator", extra={"fields": lost})
         self._records.written(stored)
-        flight.obj = VideoGeneration.model_validate(stored)
+        before, flight.obj = flight.obj, VideoGeneration.model_validate(stored)
+        flight.lost_races = 0
+        _log_change(flight.key, before, flight.obj)
         return True
 
     def _store_trouble(self, flight: Flight, trouble: StoreTrouble) -> None:
@@ -557,6 +570,21 @@ class Generations:
                 except (KubeTrouble, Superseded):
                     flight.stale = True
         self._world.queue.add(flight.key, delay, Lane.TURN)
+
+
+def _log_change(key: Key, before: VideoGeneration | None, now: VideoGeneration) -> None:
+    """One line a state change, with the ids that lead to everything else."""
+    ready = find(now.status.conditions, Type.READY)
+    was = find(before.status.conditions, Type.READY) if before else None
+    step = step_shown(now.status.conditions)
+    if ready is None or (
+        was is not None
+        and was.reason == ready.reason
+        and step is step_shown(before.status.conditions if before else ())
+    ):
+        return
+    facts = {"object": str(key), "reason": ready.reason, "attempt": now.status.attempt, "task_id": now.status.task_id}
+    log.info("now %s", step, extra={name: value for name, value in facts.items() if value})
 
 
 def ledger_uri(klass: VideoGenerationClass, folder: FolderId) -> str:

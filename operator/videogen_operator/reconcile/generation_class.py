@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from .. import class_conditions, ledger
+from .. import backoff, class_conditions, ledger
 from ..api.generation_class import Reservation, VideoGenerationClass
 from ..api.meta import ConditionStatus, Key, to_wire
 from ..class_conditions import PENDING, ClassType, Health, Probe
@@ -20,12 +20,12 @@ from .access import Access
 from .desks import Desks
 from .generation import Generations
 from .probes import Probes
-from .world import World
+from .world import WALK, World
 
 log: Final = logging.getLogger("videogen_operator.generation_class")
 
-WALK: Final = "Walk"
 _RETRY: Final = 1.0
+_LOST_RACES: Final = 5
 
 
 @dataclass(slots=True)
@@ -51,6 +51,7 @@ class Classes:
         self._probes = probes
         self._generations = generations
         self._probed: dict[str, _Probed] = {}
+        self._lost_races: dict[str, int] = {}
 
     def notice(self, key: Key) -> None:
         """The class changed, came or went."""
@@ -70,11 +71,20 @@ class Classes:
                 return
             probed = self._probe(klass)
             self._round(klass, self._desks.desk(key.name), probed)
-        except Superseded:
-            self._world.wake(key)
+        except Superseded as lost:
+            self._lost_race(key, lost)
         except KubeTrouble as trouble:
             log.warning("the API server did not answer", extra={"class": key.name, "detail": str(trouble)})
             self._world.wake(key, trouble.retry_after or _RETRY)
+
+    def _lost_race(self, key: Key, lost: Superseded) -> None:
+        """Another writer was faster; if it never ends, the schema refuses the write."""
+        races = self._lost_races[key.name] = self._lost_races.get(key.name, 0) + 1
+        if races <= _LOST_RACES:
+            self._world.wake(key)
+            return
+        log.error("the class's status is refused again and again", extra={"class": key.name, "detail": str(lost)})
+        self._world.wake(key, backoff.delay(races - _LOST_RACES, key.name, base=1.0, most=60.0))
 
     def _read(self, name: str) -> VideoGenerationClass | None:
         raw = self._world.kube.read(Kind.CLASS, "", name)
@@ -149,7 +159,9 @@ class Classes:
     def _probe_credentials(self, klass: VideoGenerationClass, desk: Desk, probed: _Probed) -> None:
         probe = self._probes.credentials(klass)
         probed.credentials = probe
-        probed.credentials_due = self._world.clock.ticks() + self._world.seconds.probe
+        seconds = self._world.seconds
+        wait = max(seconds.probe, seconds.storage_recheck) if probe.ok else seconds.probe
+        probed.credentials_due = self._world.clock.ticks() + wait
         if probe.ok:
             if desk.open(Closure.CREDENTIALS_REJECTED, Closure.SECRET_NOT_FOUND, Closure.GATEWAY_UNREACHABLE):
                 self._generations.wake_class(klass.metadata.name)
@@ -194,6 +206,7 @@ class Classes:
             desk.klass = None
             return False
         desk.klass = VideoGenerationClass.model_validate(stored)
+        self._lost_races.pop(klass.metadata.name, None)
         return True
 
     def _rebuild(self, klass: VideoGenerationClass, desk: Desk) -> tuple[Mapping[str, Any], ...]:
@@ -240,7 +253,10 @@ class Classes:
             changes["observedGeneration"] = klass.metadata.generation
         counted = {"inFlight": in_flight, "queued": queued}
         shown = {"inFlight": klass.status.in_flight, "queued": klass.status.queued}
-        if counted != shown and (changes or not plan.empty or shown["inFlight"] is None):
+        written_anyway = bool(changes) or not plan.empty or shown["inFlight"] is None
+        if desk.counters_to_write(
+            ticks, changed=counted != shown, rides=written_anyway, lag=self._world.seconds.settle
+        ):
             changes |= counted
         return [{"op": "add", "path": f"/status/{name}", "value": value} for name, value in changes.items()]
 
@@ -262,7 +278,9 @@ class Classes:
     def _again(self, klass: VideoGenerationClass, desk: Desk, probed: _Probed) -> None:
         """The next turn: a probe, a settlement, a closure that ends."""
         ticks = self._world.clock.ticks()
-        dues = [probed.credentials_due, probed.storage_due]
+        dues = [probed.credentials_due, probed.storage_due, ticks + self._world.seconds.probe]
+        if desk.counters_due is not None:
+            dues.append(desk.counters_due)
         if desk.next_settlement is not None:
             dues.append(desk.next_settlement)
         opening = desk.next_opening(ticks)

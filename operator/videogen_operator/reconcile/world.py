@@ -4,6 +4,7 @@ import secrets
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from ..api.meta import Key
 from ..ports import Clock, Kube, Stores, VideoApi
@@ -79,6 +80,9 @@ class Tickets:
         with self._lock:
             return frozenset(self._unsent)
 
+
+WALK: Final = "Walk"
+"""Kind of the queue's keys for the walk over a class's reservations."""
 
 Hidden = tuple[str, ...]
 """Strings that must appear nowhere: the key, the prompt, the negative prompt."""
