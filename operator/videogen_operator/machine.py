@@ -382,20 +382,24 @@ def _verdict(job: Job, folder: Folder, verdict: adoption.Verdict, own: int | Non
             adopted = own is None or result.attempt != job.obj.status.attempt
             return Conclude(result, adopted)
         case adoption.LiveTask(entry=entry, task=task):
-            if entry.end is not None and entry.number == own == job.gave_up:
-                return RecordEnd(entry, entry.end, final_standing(entry.end))
-            known = entry.number == own and job.obj.status.task_id == task.task_id
-            return _pursue(job, now) if known else RecordTask(entry, task, adopted=entry.number != own)
+            return _live(job, folder, entry, task, own, now)
         case adoption.GivenUp(entry=entry):
-            return RecordEnd(entry, _given_up(entry, now), _failure(Type.GENERATED, Reason.ABANDONED, _GAVE_UP))
+            return _record_final(job, folder, entry, _given_up(entry, now))
         case adoption.Over(entry=entry, end=end):
-            return RecordEnd(entry, end, final_standing(end))
+            return _record_final(job, folder, entry, end)
         case adoption.Mine(entry=entry, intent=intent):
             return Send(entry.number) if _may_resume(job, folder, intent) else Close(entry.number)
         case adoption.Unanswered(entry=entry, intent=intent):
             return _doubt(job, entry, intent, now)
         case adoption.Next():
             return _next(job, folder, verdict, own, now)
+
+
+def _live(job: Job, folder: Folder, entry: Entry, task: Task, own: int | None, now: Moment) -> Action:
+    if entry.end is not None and entry.number == own == job.gave_up:
+        return _record_final(job, folder, entry, entry.end)
+    known = entry.number == own and job.obj.status.task_id == task.task_id
+    return _pursue(job, now) if known else RecordTask(entry, task, adopted=entry.number != own)
 
 
 def _may_resume(job: Job, folder: Folder, intent: Intent) -> bool:
@@ -405,7 +409,7 @@ def _may_resume(job: Job, folder: Folder, intent: Intent) -> bool:
     return wanted and same and intent.ticket == job.fence
 
 
-_GAVE_UP: Final = "given up by a person's answer; it may have been billed"
+_GAVE_UP: Final = "given up by a person's answer"
 
 
 def _bought(entry: Entry) -> str:
@@ -509,12 +513,29 @@ def _record_end(job: Job, folder: Folder, entry: Entry, now: Moment) -> Action:
     return RecordEnd(entry, end, after_end(end, folder, job.obj))
 
 
+def _record_final(job: Job, folder: Folder, entry: Entry, end: ledger.End) -> Action:
+    """Money was or may have been spent and brought no video: this revision is over, a raised one goes on."""
+    return RecordEnd(entry, end, _superseded(end, folder, job.obj) or final_standing(end))
+
+
+def _superseded(end: ledger.End, folder: Folder, obj: VideoGeneration) -> Standing | None:
+    if obj.spec.revision <= folder.id.revision:
+        return None
+    message = (
+        f"revision {folder.id.revision} ended without a video ({end.detail or end.reason}; {_BILLS[end.billing]}); "
+        f"revision {obj.spec.revision} is next"
+    )
+    return Standing(step=Step.QUEUED, reason=Reason.QUEUED, message=message)
+
+
 def after_end(end: ledger.End, folder: Folder, obj: VideoGeneration) -> Standing:
     """Where the object stands after an attempt ended without a video."""
-    raised = obj.spec.revision > folder.id.revision
+    superseded = _superseded(end, folder, obj)
+    if superseded is not None:
+        return superseded
     exhausted = counted(folder) >= obj.spec.retry_policy.max_attempts
     said_nothing = sum(1 for e in folder.entries.values() if e.end and e.end.again is Again.ONCE)
-    if raised or end.again is Again.FREE:
+    if end.again is Again.FREE:
         return Standing(step=Step.QUEUED, reason=_free_reason(end), message=_waiting(end.detail))
     if end.again is Again.NEVER or (end.again is Again.ONCE and said_nothing > 1):
         return final_standing(end)
