@@ -166,6 +166,13 @@ class KubeContract:
         assert (cluster.namespace, "named") in cluster.kube.names(Kind.GENERATION)
         assert (cluster.namespace, "named") not in cluster.kube.names(Kind.CLASS)
 
+    @pytest.mark.parametrize("task_id", ["task_1", "video_YWJj+/==", "a,b\\c=d"])
+    def test_names_can_be_those_of_one_task(self, cluster: Cluster, task_id: str) -> None:
+        for name, written in (("mine", task_id), ("other", "task_2"), ("none", None)):
+            cluster.make(name)
+            cluster.patch(name, add("/status/taskID", written) if written else test_of("/status/taskID", None))
+        assert cluster.kube.names(Kind.GENERATION, task_id=task_id) == {(cluster.namespace, "mine")}
+
     def test_a_secret_is_decoded(self, cluster: Cluster) -> None:
         cluster.put_secret("gateway", {"key": "sk-ä", "other": ""})
         assert cluster.kube.secret("gateway") == {"key": "sk-ä", "other": ""}
