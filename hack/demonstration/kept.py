@@ -68,7 +68,7 @@ the next video (of 720p, on the class `veo`, which is the simulator too):
   kubectl apply -f {example}
   kubectl get vgen --watch
 
-fetch the MP4 and look at it, with whatever plays MP4 files:
+fetch an MP4 and look at it, with whatever plays MP4 files (-o jsonpath='{{.status.output.url}}' prints a URL):
   curl -o lighthouse-dusk.mp4 {shlex.quote(url)}
 
 the operator's log:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from demonstration.stages import say
 from provision import binaries
-from provision.keeper import Keeper
+from provision.keeper import Keeper, last_lines
 from stack import Stack, StackError
 
 # Not parted by tabs, of which kubectl makes columns.
@@ -13,7 +13,6 @@ _COLUMNS = (
     '{.metadata.name}{"|"}{.status.phase}{"|"}{.status.taskID}{"|"}'
     '{.status.conditions[?(@.type=="Ready")].message}{"\\n"}'
 )
-_END = frozenset({"Succeeded", "Failed"})
 _LOOK_AGAIN = 0.05
 
 
@@ -32,20 +31,26 @@ class PhaseWatch:
         self._read = 0
         self._phase = ""
 
-    def until_end(self, timeout: float) -> str:
-        """Print each new phase; the last one. Raises StackError when it takes too long or the operator ends."""
+    def until_stored(self, timeout: float) -> None:
+        """Print each new phase until it is Succeeded. Raises StackError when it fails, or takes too long."""
         say(f"  {'seconds':>7}  {'phase':<11}  what the object says")
-        while self._phase not in _END:
+        while self._phase != "Succeeded":
             for line in self._new_lines():
                 self._show(line)
-            if (code := self._stack.operator.exit_code()) is not None:
-                raise StackError(f"the operator ended (exit code {code})")
-            if self._keeper.poll("kubectl") is not None:
-                raise StackError(f"kubectl ended its watch: {self._output.read_text()}")
-            if time.monotonic() - self._begun > timeout:
-                raise StackError(f"{self._name} is {self._phase or 'not taken up'} after {timeout:g} s")
+            if trouble := self._trouble(timeout):
+                raise StackError(f"{trouble}. The operator's last lines:\n{last_lines(self._stack.operator.log_path)}")
             time.sleep(_LOOK_AGAIN)
-        return self._phase
+
+    def _trouble(self, timeout: float) -> str | None:
+        if self._phase == "Failed":
+            return f"{self._name} has failed"
+        if (code := self._stack.operator.exit_code()) is not None:
+            return f"the operator ended (exit code {code})"
+        if self._keeper.poll("kubectl") is not None:
+            return f"kubectl ended its watch: {self._output.read_text()}"
+        if time.monotonic() - self._begun > timeout:
+            return f"{self._name} is {self._phase or 'not taken up'} after {timeout:g} s"
+        return None
 
     def _show(self, line: str) -> None:
         name, phase, task, message = (*line.split("|", 3), "", "", "")[:4]
