@@ -290,9 +290,35 @@ def decide(job: Job, now: Moment) -> Action:
 
 
 def _finished(job: Job) -> Action:
+    late = _late_adoption(job)
+    if late is not None:
+        return late
     if job.obj.status.observed_generation != job.obj.metadata.generation:
         return Observe()
     return Forget()
+
+
+def late_adoption(obj: VideoGeneration) -> str | None:
+    """The task ID that a person names for an attempt that was given up without one; None if there is no such answer."""
+    newest, answer = newest_attempt(obj), parse_answer(obj)
+    given_up = newest is not None and newest.state is AttemptState.ABANDONED and newest.task_id is None
+    if not given_up or newest is None or answer is None or answer[1] is not None or answer[0] != newest.id:
+        return None
+    return answer[2]
+
+
+def _late_adoption(job: Job) -> Action | None:
+    """A task ID is a fact, also after an abandon: it brings the object back."""
+    task_id, revision = late_adoption(job.obj), job.obj.spec.revision
+    number = own_number(job.obj, revision)
+    if task_id is None or number is None or job.klass is None or job.refused_answer:
+        return None
+    if job.folder is None or job.folder.id.revision != revision:
+        return Recall(revision)
+    entry = job.folder.entry(number)
+    if entry.task is not None:
+        return RecordTask(entry, entry.task, adopted=False)
+    return Resolve(entry, None, task_id)
 
 
 def _without_class(job: Job) -> Action:
@@ -589,16 +615,24 @@ def _failure(at: Type, reason: Reason, message: str) -> Standing:
 def _doubt(job: Job, entry: Entry, intent: Intent, now: Moment) -> Action:
     timeout = job.klass.spec.provider.open_ai_videos.submit_timeout_seconds if job.klass else 0
     since = job.doubt_since if job.doubt_since is not None else now.ticks
-    decided = since if job.doubt_certain else since + timeout + job.timing.unknown_grace
+    certain = job.doubt_certain or _held_before(job, entry)
+    decided = since if certain else since + timeout + job.timing.unknown_grace
     if now.ticks < decided:
         return Doubt(entry, intent, held=False, until=decided)
-    if not job.doubt_certain and job.folder_read < decided:
+    if not certain and job.folder_read < decided:
         return Recall(_revision(job))
     answer = _answer(job, entry, intent)
     if answer is not None:
         return answer
     recheck = job.folder_read + job.timing.held_recheck
     return Recall(_revision(job)) if now.ticks >= recheck else Doubt(entry, intent, held=True, until=recheck)
+
+
+def _held_before(job: Job, entry: Entry) -> bool:
+    """A process waited the grace out already, and the status says so: a restart need not wait again."""
+    newest = newest_attempt(job.obj)
+    own = own_number(job.obj, _revision(job)) == entry.number
+    return own and newest is not None and newest.state is AttemptState.UNKNOWN
 
 
 def _answer(job: Job, entry: Entry, intent: Intent) -> Action | None:

@@ -89,12 +89,20 @@ def _finished(status: Mapping[str, Any]) -> bool:
     return any(c.get("type") == "Finished" and c.get("status") == "True" for c in status.get("conditions") or ())
 
 
+def _gave_up(status: Mapping[str, Any]) -> bool:
+    """Its newest attempt was abandoned without a task: an answer may still bring one."""
+    attempts = status.get("attempts") or ()
+    return any(a.get("id") == status.get("attempt") and a.get("state") == "Abandoned" for a in attempts)
+
+
 def at_rest(body: Body) -> bool:
     """Finished for the revision that is asked for, and shown so: nothing will be done for it."""
     metadata, status = body["metadata"], body.get("status") or {}
     revision = (body.get("spec") or {}).get("revision", 1)
+    answered = RESOLVE_ANNOTATION in (metadata.get("annotations") or {}) and _gave_up(status)
     return (
-        _finished(status)
+        not answered
+        and _finished(status)
         and status.get("observedGeneration") == metadata.get("generation")
         and (status.get("submittedRevision") or 0) >= revision
     )

@@ -204,7 +204,6 @@ def task(
     if adoption is not None:
         changes |= _pinned(obj, adoption, attempt)
         changes["completionTime"] = None
-        changes["cost"] = _cost(obj, estimated=adoption.resolved.price_usd if adoption.resolved else ZERO).wire()
         tests = ("generation", "submittedRevision", "attempt", "taskID")
         if obj.status.start_time is None:
             changes["startTime"] = to_wire(now)
@@ -212,11 +211,17 @@ def task(
         update={
             "state": AttemptState.SUBMITTED,
             "billing": None,
+            "cost_usd": None,
+            "reason": None,
+            "message": None,
+            "finish_time": None,
             "task_id": task_.task_id,
             "endpoint": task_.endpoint,
             "submit_time": task_.time,
         }
     )
+    price = adoption.resolved.price_usd if adoption is not None and adoption.resolved else None
+    changes["cost"] = _cost_in_the_air(obj, item, price).wire()
     return _build(obj, tests=tests, changes=changes, attempt=item)
 
 
@@ -349,6 +354,13 @@ def _cost(obj: VideoGeneration, *, estimated: Decimal) -> Cost:
     """Before the end: what was paid so far, and what will have been paid if this goes well."""
     cost = obj.status.cost or Cost()
     return cost.model_copy(update={"estimated_usd": cost.billed_usd + estimated})
+
+
+def _cost_in_the_air(obj: VideoGeneration, item: Attempt, price: Decimal | None) -> Cost:
+    """With an open task: what was possible spend is none any more, and the task will be paid for."""
+    cost = _cost_with(obj, item)
+    expected = price if price is not None else obj.status.resolved.price_usd if obj.status.resolved else ZERO
+    return cost.model_copy(update={"estimated_usd": cost.billed_usd + expected})
 
 
 def missing(write: Write, stored: Mapping[str, Any]) -> list[str]:

@@ -190,6 +190,9 @@ class FactWrites:
     def refused_answer(self, flight: Flight, why: str) -> None:
         """The annotation cannot be taken: the message says why, beside the ways out."""
         obj = _object(flight)
+        if machine.finished(obj):
+            self._say(obj, "AnswerRefused", f"videogen.dev/resolve was not taken: {why}", action="Adopt", warning=True)
+            return
         newest = machine.newest_attempt(obj)
         short = newest.id if newest else "r1-a1"
         message = f"the answer in videogen.dev/resolve was not taken: {why}. {ways_out(short)}"

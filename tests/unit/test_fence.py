@@ -1,0 +1,205 @@
+"""The fence, the walk and late facts: what happens around a POST that should not, or can no longer, be made."""
+
+import json
+from contextlib import suppress
+
+from fakes import Crash, Effect, Life
+from rehearsal import FOLDER, NAME, NAMESPACE, Cluster, Process, finished, object_manifest
+from videogen_operator.api.generation import RESOLVE_ANNOTATION
+from videogen_operator.errors import StoreReason, StoreTrouble
+from videogen_operator.ports import Kind, StoreAddress
+
+
+def bucket_out(cluster: Cluster, seconds: float, target: str = "a1.intent.json") -> None:
+    """The bucket refuses a key until that much time has passed since the first try."""
+    first: list[float] = []
+
+    def hook(effect: Effect) -> None:
+        if effect.name == "store.create" and effect.target.endswith(target):
+            first.append(cluster.clock.passed)
+            if cluster.clock.passed < first[0] + seconds:
+                raise StoreTrouble(StoreReason.UNAVAILABLE, "503 SlowDown")
+
+    cluster.hooks.before = hook
+
+
+def end_of(cluster: Cluster, attempt: str = "a1") -> dict[str, str]:
+    found: dict[str, str] = json.loads(cluster.bucket[f"{FOLDER}{attempt}.end.json"])
+    return found
+
+
+def test_an_intent_that_is_soon_recorded_is_sent() -> None:
+    cluster = Cluster().ready()
+    bucket_out(cluster, 4)
+    cluster.kube.put(object_manifest())
+    with Process(cluster) as process:
+        assert process.run(until=finished(cluster))
+    assert [a["state"] for a in cluster.status()["attempts"]] == ["Completed"]
+
+
+def test_an_intent_that_needed_long_is_ended_unsent_and_the_next_attempt_is_sent() -> None:
+    cluster = Cluster().ready()
+    bucket_out(cluster, 60)
+    cluster.kube.put(object_manifest())
+    with Process(cluster) as process:
+        assert process.run(until=finished(cluster))
+    assert end_of(cluster)["state"] == "NotSent"
+    assert [a["state"] for a in cluster.status()["attempts"]] == ["NotSent", "Completed"]
+    assert len(cluster.api.posts) == 1
+
+
+def test_a_bucket_that_loses_the_reply_of_the_intent_does_not_lose_the_attempt() -> None:
+    cluster = Cluster().ready()
+    lost: list[Effect] = []
+
+    def hook(effect: Effect) -> None:
+        if effect.target.endswith("a1.intent.json") and not lost:
+            lost.append(effect)
+            raise StoreTrouble(StoreReason.UNAVAILABLE, "connection reset")
+
+    cluster.hooks.after = hook
+    cluster.kube.put(object_manifest())
+    with Process(cluster) as process:
+        assert process.run(until=finished(cluster))
+    assert [a["id"] for a in cluster.status()["attempts"]] == ["r1-a1"]
+    assert cluster.status()["phase"] == "Succeeded"
+
+
+def test_nothing_is_sent_once_the_process_was_told_to_stop() -> None:
+    cluster = Cluster().ready()
+    cluster.kube.put(object_manifest())
+    with Process(cluster) as process:
+
+        def stop(effect: Effect) -> None:
+            if effect.target.endswith("a1.intent.json"):
+                process.whole.world.stopping.set()
+
+        cluster.hooks.after = stop
+        process.run(60)
+    assert cluster.api.posts == []
+    assert end_of(cluster)["detail"] == "the operator is stopping"
+    cluster.hooks.after = lambda _: None
+    with Process(cluster) as process:
+        assert process.run(until=finished(cluster))
+    assert len(cluster.api.posts) == 1
+
+
+def killed_before_the_fence(cluster: Cluster) -> None:
+    """Write 1 is done, the intent file is not."""
+
+    def crash(effect: Effect) -> None:
+        if effect.target.endswith("a1.intent.json"):
+            raise Crash
+
+    cluster.hooks.before = crash
+    with suppress(Crash), Process(cluster) as process:
+        process.run(60)
+    cluster.hooks.before = lambda _: None
+
+
+def test_a_revision_raised_after_a_crash_before_the_fence_closes_the_old_attempt() -> None:
+    cluster = Cluster().ready()
+    cluster.kube.put(object_manifest())
+    killed_before_the_fence(cluster)
+    cluster.kube.put(object_manifest(revision=2, prompt="another"))
+    with Process(cluster, writer="operator-b") as process:
+        assert process.run(1200, until=finished(cluster))
+    assert json.loads(cluster.bucket[f"{FOLDER}a1.intent.json"])["closing"] is True
+    assert [(a["id"], a["state"]) for a in cluster.status()["attempts"]] == [
+        ("r1-a1", "NotSent"), ("r2-a1", "Completed"),
+    ]  # fmt: skip
+    assert len(cluster.api.posts) == 1
+
+
+def test_the_walk_closes_a_reservation_that_nobody_uses_and_nobody_can_use_it_later() -> None:
+    cluster = Cluster().ready()
+    cluster.kube.put(object_manifest())
+    killed_before_the_fence(cluster)
+    cluster.kube.delete(Kind.GENERATION, NAMESPACE, NAME)
+    with Process(cluster, writer="operator-b") as process:
+        process.run(60)
+        assert cluster.reservations() == ["marketing/lighthouse/r1/a1"]
+        process.run(200)
+        assert cluster.reservations() == []
+    assert json.loads(cluster.bucket[f"{FOLDER}a1.intent.json"])["closing"] is True
+    cluster.kube.put(object_manifest())
+    with Process(cluster, writer="operator-c") as process:
+        assert process.run(1200, until=finished(cluster))
+    assert [a["id"] for a in cluster.status()["attempts"]] == ["r1-a2"]
+    assert len(cluster.api.posts) == 1
+
+
+def held(cluster: Cluster) -> None:
+    cluster.api.lives = [Life.lost()]
+    cluster.kube.put(object_manifest())
+    with Process(cluster) as process:
+        process.run(60)
+    assert cluster.status()["phase"] == "Held"
+
+
+def late_task(cluster: Cluster) -> None:
+    """An old process that had slept records what it got."""
+    task = {
+        "attempt": "r1-a1",
+        "taskID": "task_0001",
+        "endpoint": "https://one.test/v1",
+        "time": "2026-11-22T10:41:00Z",
+    }
+    store = cluster.stores.open(StoreAddress(bucket="videos"), None)
+    store.create(f"{FOLDER}a1.task.json", json.dumps(task).encode())
+
+
+def test_a_task_id_that_comes_late_brings_a_held_object_back() -> None:
+    cluster = Cluster().ready()
+    held(cluster)
+    late_task(cluster)
+    with Process(cluster) as process:
+        assert process.run(1800, until=finished(cluster))
+    assert cluster.status()["phase"] == "Succeeded"
+    assert cluster.status()["cost"] == {"estimatedUSD": "0.30", "billedUSD": "0.30", "possibleUSD": "0.00"}
+    assert len(cluster.api.posts) == 1
+
+
+def test_a_second_live_task_of_one_revision_is_stored_too_and_said_so() -> None:
+    cluster = Cluster().ready()
+    held(cluster)
+    cluster.kube.put(object_manifest(annotations={RESOLVE_ANNOTATION: "r1-a1:resubmit"}))
+    with Process(cluster) as process:
+        process.run(15)
+        assert len(cluster.api.posts) == 2
+        late_task(cluster)
+        assert process.run(1800, until=finished(cluster))
+        process.run(1800)
+    videos = sorted(key for key in cluster.bucket if key.endswith(".mp4"))
+    assert len(videos) == 2
+    assert "DuplicateSpend" in cluster.events()
+    assert cluster.reservations() == []
+
+
+def test_an_abandoned_order_can_still_be_adopted() -> None:
+    cluster = Cluster().ready()
+    held(cluster)
+    cluster.kube.put(object_manifest(annotations={RESOLVE_ANNOTATION: "r1-a1:abandon"}))
+    with Process(cluster) as process:
+        process.run(60)
+        assert cluster.condition("Ready")["reason"] == "Abandoned"
+        cluster.kube.put(object_manifest(annotations={RESOLVE_ANNOTATION: "r1-a1:adopt=task_0001"}))
+        process.look()
+        assert process.run(1200, until=finished(cluster))
+        process.run(600)
+    assert cluster.status()["phase"] == "Succeeded"
+    assert len(cluster.api.posts) == 1
+
+
+def test_an_unknown_outcome_without_its_object_is_told_on_the_class_and_keeps_its_money() -> None:
+    cluster = Cluster().ready()
+    held(cluster)
+    cluster.kube.delete(Kind.GENERATION, NAMESPACE, NAME)
+    with Process(cluster) as process:
+        process.run(3600)
+        assert cluster.reservations() == ["marketing/lighthouse/r1/a1"]
+        assert cluster.klass()["status"]["inFlight"] == 0
+        process.run(86400)
+    assert cluster.reservations() == []
+    told = [e for e in cluster.kube.events if e["regarding"]["kind"] == "VideoGenerationClass"]
+    assert [e["reason"] for e in told] == ["SubmissionOutcomeUnknown"]
