@@ -1,0 +1,1 @@
+"""Benchmarks: the operator's real process on a real API server, a real bucket and the simulator."""
