@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+# Fixtures are found in the conftest only.
+from integration.harness import new_site, operator, session_pod, site, stack  # noqa: F401
 from servers.control_plane import ControlPlane
 from servers.s3 import S3Server
 
