@@ -7,6 +7,7 @@ are `NOW` on the wall and `TICKS` on the monotonic clock unless a test says othe
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
 from videogen_operator import admission, conditions, machine
@@ -152,14 +153,24 @@ def make_offer(obj: VideoGeneration | None = None, klass: VideoGenerationClass |
     return offered
 
 
+@cache
+def _plain_offer(revision: int = 1) -> admission.Offer:
+    return make_offer(make_generation(revision=revision))
+
+
+@cache
+def _plain_class() -> VideoGenerationClass:
+    return make_class()
+
+
 def make_request(**changes: Any) -> Request:
     """The request of `make_generation()` through `make_class()`."""
-    return make_offer().request.model_copy(update=changes)
+    return _plain_offer().request.model_copy(update=changes)
 
 
 def make_resolved(**changes: Any) -> Resolved:
     """The resolved values of `make_generation()` through `make_class()`."""
-    return make_offer().resolved.model_copy(update=changes)
+    return _plain_offer().resolved.model_copy(update=changes)
 
 
 REFUSAL: Final = admission.Refusal(reason=Reason.PRICE_ABOVE_MAX, message="too dear")
@@ -170,7 +181,7 @@ REFUSAL: Final = admission.Refusal(reason=Reason.PRICE_ABOVE_MAX, message="too d
 
 def an_intent(number: int = 1, revision: int = 1, **changes: Any) -> Intent:
     """About to send what `make_generation()` asks for, as another process wrote it."""
-    offer = make_offer(make_generation(revision=revision))
+    offer = _plain_offer(revision)
     fields = {
         "attempt": f"r{revision}-a{number}",
         "ticket": f"ticket-{number}",
@@ -304,8 +315,8 @@ def submitted_status(*attempts: Attempt, step: Step = Step.SUBMITTING, **changes
         "attempt": newest.id,
         "attempts": attempts,
         "ledger": f"s3://videos/veo/films/dawn/r{revision}/",
-        "request_hash": make_offer(make_generation(revision=revision)).request.hash,
-        "resolved": make_offer(make_generation(revision=revision)).resolved,
+        "request_hash": _plain_offer(revision).request.hash,
+        "resolved": _plain_offer(revision).resolved,
         "class_": {"name": CLASS, "uid": "class-uid", "generation": 1},
         "start_time": NOW,
         "task_id": newest.task_id,
@@ -331,7 +342,7 @@ def a_submitted(number: int = 1, revision: int = 1, **changes: Any) -> Attempt:
 def make_job(obj: VideoGeneration | None = None, folder: Folder | None = None, **changes: Any) -> machine.Job:
     """All that a decision rests on: the class is there, the offer is what it makes of the object."""
     obj = obj or make_generation()
-    klass = changes.pop("klass", make_class())
+    klass = changes.pop("klass", _plain_class())
     fields: dict[str, Any] = {
         "folder": folder,
         "folder_read": TICKS,

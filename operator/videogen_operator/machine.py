@@ -432,7 +432,8 @@ def _may_resume(job: Job, folder: Folder, intent: Intent) -> bool:
     """Our intent was won, its POST not begun: go on only with what the intent says, and only if it is still wanted."""
     wanted = folder.id.revision == job.obj.spec.revision and not job.obj.spec.suspend and not job.shut
     same = isinstance(job.offer, Offer) and job.offer.request == intent.request
-    return wanted and same and intent.ticket == job.fence
+    ours = job.klass is not None and intent.class_ == job.klass.metadata.name and intent.ticket == job.fence
+    return wanted and same and ours
 
 
 _GAVE_UP: Final = "given up by a person's answer"
@@ -468,6 +469,8 @@ def _next(job: Job, folder: Folder, verdict: adoption.Next, own: int | None, now
     ended = mine is not None and (mine.end is not None or mine.nothing_made)
     if mine is not None and ended and newest is not None and newest.state in OPEN:
         return _record_end(job, folder, mine, now)
+    if mine is not None and mine.intent is not None and newest is not None and newest.state is AttemptState.INTENT:
+        return Doubt(mine, mine.intent, held=True, until=now.ticks)  # answered before this object showed the doubt
     recovering = own == verdict.number and newest is not None and newest.state in OPEN
     if folder.id.revision < job.obj.spec.revision:
         return Close(verdict.number if own is None else own)

@@ -491,6 +491,14 @@ def test_a_restored_status_behind_a_ledger_that_went_on_comes_to_rest() -> None:
     assert ended(Step.QUEUED, Reason.QUEUED)(decided(raised, folder))
 
 
+@pytest.mark.parametrize("revision", [1, 2])
+def test_an_unknown_outcome_that_was_answered_already_is_put_on_record_first(revision: int) -> None:
+    """An old backup: the answer lies in the ledger, the status never showed the doubt."""
+    obj = make_generation(status=INTENT, revision=revision)
+    action = decided(obj, make_folder(an_intent(), RESUBMIT), granted=2)
+    assert action == Doubt(make_folder(an_intent(), RESUBMIT).entry(1), an_intent(), held=True, until=TICKS)
+
+
 def test_a_raised_revision_says_what_became_of_the_money_of_the_old_one() -> None:
     raised = make_generation(status=GENERATING, revision=2, generation=2)
     action = decided(raised, make_folder(an_intent(), a_task(), COMPLETED_EMPTY))
@@ -599,8 +607,18 @@ def test_the_next_attempt(job: Job, want: Action | Wanted) -> None:
         ({"shut": True}, Close(1)),
         ({"obj": make_generation(status=INTENT, suspend=True)}, Close(1)),
         ({"folder": make_folder(an_intent(request=REQUEST_CHANGED))}, Close(1)),
+        ({"folder": make_folder(an_intent(class_="rehearsal"))}, Close(1)),
     ],
-    ids=["as it was", "ticket of a walk", "another ticket", "refused", "class closed", "suspended", "request changed"],
+    ids=[
+        "as it was",
+        "ticket of a walk",
+        "another ticket",
+        "refused",
+        "class closed",
+        "suspended",
+        "request changed",
+        "class changed",
+    ],
 )
 def test_our_own_unused_intent(change: dict[str, Any], want: Action) -> None:
     """An intent that was won is used for exactly what it says, or closed."""
