@@ -48,7 +48,15 @@ def install(
     given.write_text(json.dumps(dict(values or {})))  # JSON is YAML
     plane.helm("upgrade", "--install", name, CHART, "--namespace", namespace, "--values", given, version=helm)
     plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
-    return Release(name=name, namespace=namespace, deployment=_deployment(plane, namespace, name))
+    return installed(plane, namespace=namespace, name=name)
+
+
+def installed(plane: ControlPlane, *, namespace: str = "videogen", name: str = "videogen-operator") -> Release:
+    """A release that is there already. Raises ValueError when it has not exactly one Deployment."""
+    selector = f"app.kubernetes.io/instance={name}"
+    listed = plane.kubectl("get", "deployments", "--namespace", namespace, "--selector", selector, "--output", "json")
+    (deployment,) = json.loads(listed.stdout)["items"]
+    return Release(name=name, namespace=namespace, deployment=deployment)
 
 
 def make_namespace(plane: ControlPlane, name: str) -> None:
@@ -59,10 +67,3 @@ def make_namespace(plane: ControlPlane, name: str) -> None:
     except ApiError as error:
         if error.status != HTTPStatus.CONFLICT:
             raise
-
-
-def _deployment(plane: ControlPlane, namespace: str, release: str) -> dict[str, Any]:
-    selector = f"app.kubernetes.io/instance={release}"
-    listed = plane.kubectl("get", "deployments", "--namespace", namespace, "--selector", selector, "--output", "json")
-    (found,) = json.loads(listed.stdout)["items"]
-    return dict(found)
