@@ -234,6 +234,8 @@ def _condition(
 
 def _message(type_: Type, row: Row, standing: Standing, old: Condition | None) -> str:
     status, reason = row
+    if type_ in {Type.SUCCEEDED, Type.FINISHED}:
+        return ""  # Ready says it already
     if reason is standing.reason or type_ is Type.READY:
         return standing.message
     return old.message if old is not None and (old.status, old.reason) == (status, reason) else ""

@@ -41,3 +41,4 @@ def configure(form: Literal["json", "plain"], level: str) -> None:
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("kopf").setLevel(max(logging.WARNING, root.level))
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)  # warns that signals are ours; they are

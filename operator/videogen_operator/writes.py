@@ -233,6 +233,8 @@ def doubt(
     *,
     price: Decimal,
     held: bool,
+    endpoint: str = "",
+    detail: str = "",
     adoption: Pins | None = None,
 ) -> Write:
     """An intent without an answer; `held` counts its price as possible spend."""
@@ -244,6 +246,7 @@ def doubt(
         if obj.status.start_time is None:
             changes["startTime"] = to_wire(now)
     item = _item(obj, attempt)
+    item = item.model_copy(update={"endpoint": endpoint or item.endpoint, "message": detail or item.message})
     if held:
         reason = conditions_.Reason.SUBMISSION_OUTCOME_UNKNOWN.value
         item = item.model_copy(

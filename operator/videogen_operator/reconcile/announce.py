@@ -1,4 +1,4 @@
-"""Events and the log line of a state change. An event is for people: no decision rests on one."""
+"""Events: for people, no decision rests on one."""
 
 import logging
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ class Announcer:
         self, key: Key, metadata: ObjectMeta, reason: str, note: str, *, action: str, warning: bool = False,
         related: str = "",
     ) -> None:  # fmt: skip
-        """One event about an object, and the same as a log line."""
+        """One event about an object or a class."""
         namespace = metadata.namespace or "default"
         body: dict[str, Any] = {
             "apiVersion": "events.k8s.io/v1",
@@ -44,8 +44,7 @@ class Announcer:
         }
         if related:
             body["related"] = {"apiVersion": API_VERSION, "kind": "VideoGenerationClass", "name": related}
-        level = logging.WARNING if warning else logging.INFO
-        log.log(level, "%s", reason, extra={"object": str(key), "note": body["note"]})
+        log.debug("event %s", reason, extra={"object": str(key), "note": body["note"]})
         self._kube.event(namespace, body)
 
 

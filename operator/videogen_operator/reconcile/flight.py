@@ -61,6 +61,7 @@ class Flight:
     doubt_ticket: str | None = None
     doubt_since: float | None = None
     doubt_certain: bool = False
+    doubt_detail: str = ""  # what went wrong with our own POST
     refused_annotation: str = ""
     refused_answer: str = ""
     waits: Standing | None = None

@@ -389,7 +389,6 @@ class Generations:
         if self._write(flight, write):
             flight.begun = number
             flight.waits = None
-            log.info("intent recorded", extra={"object": str(flight.key), "attempt": attempt.short})
         self._world.wake(flight.key)
 
     def _send(self, flight: Flight, job: Job, number: int, desk: Desk) -> None:
@@ -583,7 +582,13 @@ def _log_change(key: Key, before: VideoGeneration | None, now: VideoGeneration) 
         and step is step_shown(before.status.conditions if before else ())
     ):
         return
-    facts = {"object": str(key), "reason": ready.reason, "attempt": now.status.attempt, "task_id": now.status.task_id}
+    facts = {
+        "object": str(key),
+        "reason": ready.reason,
+        "attempt": now.status.attempt,
+        "task_id": now.status.task_id,
+        "detail": ready.message,
+    }
     log.info("now %s", step, extra={name: value for name, value in facts.items() if value})
 
 

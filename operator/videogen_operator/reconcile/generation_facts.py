@@ -161,8 +161,9 @@ class FactWrites:
         """An intent without an answer: shown, and after the grace held for a person."""
         obj, attempt = _object(flight), _attempt(job, action.entry)
         foreign = machine.own_number(obj, attempt.folder.revision) != attempt.number
-        standing = _doubtful(action, attempt, _price(job, action.entry))
         newest = machine.newest_attempt(obj)
+        detail = flight.doubt_detail or (newest.message if newest and newest.message else "")
+        standing = _doubtful(action, attempt, _price(job, action.entry), detail)
         known_unknown = newest is not None and newest.state == "Unknown"
         if foreign or not machine.shows(obj, standing) or (action.held and not known_unknown):
             write = writes.doubt(
@@ -172,6 +173,8 @@ class FactWrites:
                 self._world.clock.now(),
                 price=_price(job, action.entry),
                 held=action.held,
+                endpoint=action.intent.endpoint,
+                detail=flight.doubt_detail,
                 adoption=_adoption(job, action.entry) if foreign else None,
             )
             if self._write(flight, write) and action.held:
@@ -195,7 +198,8 @@ class FactWrites:
             return
         newest = machine.newest_attempt(obj)
         short = newest.id if newest else "r1-a1"
-        message = f"the answer in videogen.dev/resolve was not taken: {why}. {ways_out(short)}"
+        where = (obj.metadata.namespace, obj.metadata.name)
+        message = f"the answer in videogen.dev/resolve was not taken: {why}. {ways_out(short, *where)}"
         standing = Standing(step=Step.HELD, reason=Reason.SUBMISSION_OUTCOME_UNKNOWN, message=message)
         self._write(flight, writes.show(obj, standing, self._world.clock.now()))
 
@@ -229,22 +233,26 @@ class FactWrites:
         self._announcer.say(obj.key, obj.metadata, str(reason), note, action=action, warning=warning, related=related)
 
 
-def ways_out(short: str) -> str:
+def ways_out(short: str, namespace: str, name: str) -> str:
     """The three answers, ready to paste."""
     return (
-        f"Look for the task in the gateway's console, then annotate videogen.dev/resolve={short}:adopt=<taskID> "
-        f"(it is there), {short}:resubmit (it is not; pays once more) or {short}:abandon (give it up)"
+        "Look for the task in the gateway's console, then: "
+        f"kubectl -n {namespace} annotate vgen {name} --overwrite videogen.dev/resolve={short}:adopt=<taskID> "
+        f"(it is there), or ={short}:resubmit (it is not; pays once more), or ={short}:abandon (give it up)"
     )
 
 
-def _doubtful(action: machine.Doubt, attempt: AttemptId, price: Decimal) -> Standing:
+def _doubtful(action: machine.Doubt, attempt: AttemptId, price: Decimal, detail: str) -> Standing:
     since = action.intent.time
     if not action.held:
         message = f"attempt {attempt.short} of {since:%Y-%m-%dT%H:%M:%SZ} has no answer on record yet; nothing is sent"
         return Standing(step=Step.SUBMITTING, reason=Reason.SUBMISSION_OUTCOME_UNKNOWN, message=message)
+    why = f" ({detail})" if detail else ""
+    folder = attempt.folder
     message = (
-        f"the order of {since:%Y-%m-%dT%H:%M:%SZ} ({attempt.short}) got no clear answer and may be billed "
-        f"{writes.usd(price)}; nothing is sent again by itself. {ways_out(attempt.short)}"
+        f"the order of {since:%Y-%m-%dT%H:%M:%SZ} ({attempt.short}) got no clear answer{why} and may be billed "
+        f"{writes.usd(price)}; nothing is sent again by itself. "
+        f"{ways_out(attempt.short, folder.namespace, folder.name)}"
     )
     return Standing(step=Step.HELD, reason=Reason.SUBMISSION_OUTCOME_UNKNOWN, message=message)
 

@@ -185,6 +185,7 @@ class Submission:
             case answers.Unknown():
                 log.error("the outcome of the POST is not known", extra={**facts, "detail": answer.detail})
                 flight.doubt_certain = True
+                flight.doubt_detail = answer.detail
                 flight.doubt_since = self._world.clock.ticks()
                 intent = flight.work.folder.entry(order.attempt.number).intent if flight.work.folder else None
                 flight.doubt_ticket = intent.ticket if intent else None
