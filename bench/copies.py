@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from bench import ground
-from bench.crowd import Crowd
+from bench.crowd import Crowd, Object
 from bench.process import Process
 from bench.table import MIB, Row, at_most, mebibytes
 from stack import Stack
@@ -43,7 +43,7 @@ def _copy(stack: Stack, crowd: Crowd, process: Process, name: str, megabytes: in
     spent = (process.cpu_seconds() - cpu) * (1 << 30) / (COPIES * megabytes * 1_000_000)
     what = f"RSS growth of {COPIES} copies of {megabytes} MB, {_overlap(stack, name)} downloads at once at most"
     judged = at_most("P10", what, growth, _GOAL, mebibytes)
-    return [judged, Row(metric="P10", what=f"CPU of those copies, polls included", ours=f"{spent:.1f} s/GiB")]
+    return [judged, Row(metric="P10", what="CPU of those copies, polls included", ours=f"{spent:.1f} s/GiB")]
 
 
 def _open(stack: Stack) -> int:
@@ -62,5 +62,5 @@ def _overlap(stack: Stack, name: str) -> int:
     return max((sum(begun <= at < ended for begun, ended in spans) for at, _ in spans), default=0)
 
 
-def _named(found: ground.Object, name: str) -> bool:
+def _named(found: Object, name: str) -> bool:
     return str(found["metadata"]["name"]).startswith(f"{name}-")

@@ -75,7 +75,7 @@ def likenesses(original: Object, names: Sequence[str]) -> Iterable[Object]:
 
 
 def _admin_files(kubeconfig: Path, folder: Path) -> tuple[Path, Path]:
-    folder.mkdir(mode=0o700)
+    folder.mkdir(mode=0o700, exist_ok=True)
     user = json.loads(kubeconfig.read_text())["users"][0]["user"]  # the control plane writes it as JSON
     certificate, key = folder / "admin.crt", folder / "admin.key"
     certificate.write_bytes(base64.b64decode(user["client-certificate-data"]))

@@ -59,7 +59,10 @@ def _restart_with(stack: Stack, original: Object, there: int, wanted: int) -> Re
 
     names = [f"likeness-{index:05}" for index in range(there, wanted)]
     what = f"making {wanted} finished objects"
-    with progress.step("bench", what, f"{(wanted - there) / 120:.0f} s", lambda: f"{made[0]}"), Crowd(stack.plane) as crowd:
+    with (
+        progress.step("bench", what, f"{(wanted - there) / 120:.0f} s", lambda: f"{made[0]}"),
+        Crowd(stack.plane) as crowd,
+    ):
         crowd.create(likenesses(original, names), note)
     return _restart(stack, f"{wanted} finished objects")
 

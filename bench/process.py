@@ -61,7 +61,7 @@ class Process:
         while time.monotonic() - started < within:
             time.sleep(_LOOK_AGAIN)
             samples.append((time.monotonic(), self.cpu_seconds()))
-            begun = _quiet_since(samples)
+            begun = quiet_since(samples)
             if begun is not None:
                 return Quiet(after=begun[0] - started, cpu_seconds=begun[1])
         raise NeverQuietError(f"process {self.pid} still works after {within:g} s")
@@ -80,7 +80,7 @@ class Process:
         return Path("/proc") / str(self.pid) / name
 
 
-def _quiet_since(samples: list[tuple[float, float]]) -> tuple[float, float] | None:
+def quiet_since(samples: list[tuple[float, float]]) -> tuple[float, float] | None:
     """The sample that began the quiet time, if the samples end with one."""
     end, spent = samples[-1]
     allowed = _QUIET_SPAN * _QUIET_SHARE

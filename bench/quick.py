@@ -1,8 +1,8 @@
 """`make bench-quick`: our numbers beside their goals. A benchmark, no gate: the exit code says only that it ran.
 
-    python -m bench.quick                    # everything, about ten minutes on two cores
-    python -m bench.quick --only copies      # one leg: videos, copies, flights or finished
-    python -m bench.quick --sizes 4,40,400   # the sizes of the copies, in MB
+python -m bench.quick                    # everything, about ten minutes on two cores
+python -m bench.quick --only copies      # one leg: videos, copies, flights or finished
+python -m bench.quick --sizes 4,40,400   # the sizes of the copies, in MB
 """
 
 import argparse
