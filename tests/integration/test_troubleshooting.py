@@ -298,12 +298,12 @@ def forbidding() -> Iterator[str]:
     """A gateway that knows the key and forbids its group the model, in new-api's shape."""
 
     def script(connection: socket.socket, request: bytes) -> None:
+        said: dict[str, object] = {"code": "task_not_exist", "message": "task_not_exist"}
+        status = b"400 Bad Request"
         if request.startswith(b"POST"):
             said = {"error": {"code": "", "message": "this token may not use model veo-3.1-fast-generate-preview",
                               "type": "new_api_error"}}  # fmt: skip
             status = b"403 Forbidden"
-        else:
-            said, status = {"code": "task_not_exist", "message": "task_not_exist"}, b"400 Bad Request"
         body = json.dumps(said).encode()
         head = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (status, len(body))
         connection.sendall(head + body)
@@ -339,13 +339,17 @@ def shown() -> dict[str, str]:
 
 def perform() -> dict[str, str]:
     settings = {"probeSeconds": 1, "earlyPollSeconds": 1, "retryBaseSeconds": 1}
-    with tempfile.TemporaryDirectory(prefix="videogen-page-") as folder, Stack(settings=settings) as stack:
+    with tempfile.TemporaryDirectory(prefix="videogen-page-") as folder, _stack(settings) as stack:
         stack.s3.make_bucket("videos")
         desk = Desk(stack, Path(folder))
         stack.start_operator()
         desk.offer("veo")
         desk.wait_class("veo", "Ready")
         return {name: _one(desk, case) for name, case in CASES.items()}
+
+
+def _stack(settings: Object) -> Stack:
+    return Stack(settings=settings, simulator=("--time-scale", "100"))
 
 
 def _one(desk: Desk, case: Callable[[Desk], None]) -> str:
