@@ -68,8 +68,12 @@ def _build(
     return Write(operations=operations, fields=frozenset(fields))
 
 
+_WORTH: Final[Mapping[Billing | None, int]] = {Billing.NOT_BILLED: 0, Billing.BILLED: 1, Billing.POSSIBLE: 2}
+"""What is dropped first: what cost nothing; then what is settled, whose sum stays; open and doubtful items last."""
+
+
 def _attempt_operations(obj: VideoGeneration, attempt: Attempt) -> list[Operation]:
-    """Replace the item of that id, or append it; of a full list the oldest that cost nothing is dropped."""
+    """Replace the item of that id, or append it: the newest must be in the list, so a full one drops its least item."""
     items = obj.status.attempts
     value = attempt.wire()
     if not items:
@@ -80,11 +84,9 @@ def _attempt_operations(obj: VideoGeneration, attempt: Attempt) -> list[Operatio
             return [_test(f"{path}/id", item.id), {"op": "replace", "path": path, "value": value}]
     operations: list[Operation] = []
     if len(items) >= MOST_ATTEMPTS:
-        free = next((i for i, item in enumerate(items) if item.billing is Billing.NOT_BILLED), None)
-        if free is None:
-            return []  # ten paid attempts: the ledger has the rest
-        path = f"/status/attempts/{free}"
-        operations += [_test(f"{path}/id", items[free].id), {"op": "remove", "path": path}]
+        least = min(range(len(items)), key=lambda i: _WORTH.get(items[i].billing, len(_WORTH)))
+        path = f"/status/attempts/{least}"
+        operations += [_test(f"{path}/id", items[least].id), {"op": "remove", "path": path}]
     return [*operations, {"op": "add", "path": "/status/attempts/-", "value": value}]
 
 
