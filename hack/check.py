@@ -49,7 +49,7 @@ def static() -> list[Check]:
 
 def unit() -> list[Check]:
     """The tests that need nothing but Python; sockets reach loopback only."""
-    loopback = "--allow-hosts=127.0.0.1,::1,localhost"
+    loopback = "--allow-hosts=127.0.0.1,127.0.0.2,::1,localhost"
     return [Check(name="unit tests", argv=["python", "-m", "pytest", "-q", "-n2", loopback, "tests/unit"])]
 
 

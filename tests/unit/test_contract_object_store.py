@@ -32,7 +32,7 @@ class TestFake(ObjectStoreContract, ChecksumContract):
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[Bucket]:
-    server = ThreadedMotoServer(port=0, verbose=False)
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
