@@ -60,6 +60,7 @@ class Grant:
     attempt: AttemptId
     reservation: Reservation
     fresh: bool  # the entry was added in this round, not found
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +204,7 @@ class Desk:
 
     def shut(self, ticks: float) -> bool:
         """Nothing at all may be sent now."""
-        return any(c.until is None or c.until > ticks for c in self.closures.values())
+        return any(_is_shut(closed, ticks) for closed in self.closures.values())
 
     def next_opening(self, ticks: float) -> float | None:
         """When a timed closure ends next."""
@@ -214,10 +215,10 @@ class Desk:
         """What an object that got no slot shows."""
         where = f"; or the class is closed: kubectl describe vgclass {self.name}"
         model = self.models.get(waiter.model)
-        if self.shut(ticks):
-            first = next(iter(self.closures.items()))
-            message = f"class {self.name} is closed ({first[0].value}): {first[1].message}{where}"
-            return Standing(step=Step.QUEUED, reason=_SHOWN.get(first[0], Reason.BREAKER_OPEN), message=message)
+        for why, closed in self.closures.items():
+            if _is_shut(closed, ticks):
+                message = f"class {self.name} is closed ({why.value}): {closed.message}{where}"
+                return Standing(step=Step.QUEUED, reason=_SHOWN.get(why, Reason.BREAKER_OPEN), message=message)
         if model is not None:
             message = f"not billed: {model.message}; it is tried again by itself{where}"
             return Standing(step=Step.QUEUED, reason=Reason.MODEL_UNAVAILABLE, message=message)
@@ -317,7 +318,7 @@ class Desk:
         if model in tried or (closed.until is not None and closed.until > ticks):
             return False
         tried.add(model)
-        return not any(g.attempt.entry in self.permits for g in self.grants.values())
+        return not any(g.model == model and g.attempt.entry in self.permits for g in self.grants.values())
 
     def apply(self, plan: Round, writer: str) -> list[Key]:
         """The write is durable: hand out the grants. Returns the keys that may go on."""
@@ -337,7 +338,9 @@ class Desk:
                 self.waiting.pop(waiter.key, None)
                 self.permits.add(name)
                 entry = entries[name].model_copy(update={"writer": writer})
-                self.grants[waiter.key] = Grant(attempt=waiter.attempt, reservation=entry, fresh=name in added)
+                self.grants[waiter.key] = Grant(
+                    attempt=waiter.attempt, reservation=entry, fresh=name in added, model=waiter.model
+                )
             return [waiter.key for waiter in plan.granted]
 
     def passed_over(self) -> list[Waiter]:
@@ -355,6 +358,10 @@ _SHOWN: Final[Mapping[Closure, Reason]] = {
     Closure.REBUILDING: Reason.REBUILDING,
     Closure.SCHEMA_OUTDATED: Reason.SCHEMA_OUTDATED,
 }
+
+
+def _is_shut(closed: Closed, ticks: float) -> bool:
+    return closed.until is None or closed.until > ticks
 
 
 def identity(entry: Reservation) -> tuple[str, str, datetime]:
