@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ CONDITIONS = (
     '{{range .status.conditions[?(@.status!="True")]}}{{.type}}={{.status}} {{.reason}}: {{.message}}{{"\\n"}}{{end}}\''
 )
 EVENTS = "kubectl describe vgen {name} | sed -n '/^Events/,$p'"
+
+pytestmark = pytest.mark.timeout(600)  # all cases are performed before the first comparison
 
 Object = Mapping[str, Any]
 
@@ -67,13 +70,14 @@ class Desk:
 
     def type(self, *commands: str) -> None:
         """Commands of a shell and what they say, as one block."""
-        self.shown.append("```\n" + "".join(f"$ {one}\n{self._said(one)}" for one in commands) + "```\n")
+        self.shown.append("```\n" + "".join(f"$ {one}\n{self.say(one)}" for one in commands) + "```\n")
 
     def quietly(self, command: str) -> None:
         """A command that the page does not show."""
-        self._said(command)
+        self.say(command)
 
-    def _said(self, command: str) -> str:
+    def say(self, command: str) -> str:
+        """What a command says."""
         ran = subprocess.run(
             ["bash", "-c", command],
             cwd=self._folder,
@@ -331,13 +335,21 @@ def alike(text: str) -> str:
     return text
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performed:
+    """What the cases showed, and what the commands of `docs/operations.md` said."""
+
+    shown: Mapping[str, str]
+    watched: Mapping[str, str]
+
+
 @pytest.fixture(scope="module")
-def shown() -> dict[str, str]:
+def performed() -> Performed:
     """All cases, in order, on one set of servers."""
     return perform()
 
 
-def perform() -> dict[str, str]:
+def perform() -> Performed:
     settings = {"probeSeconds": 1, "earlyPollSeconds": 1, "retryBaseSeconds": 1}
     with tempfile.TemporaryDirectory(prefix="videogen-page-") as folder, _stack(settings) as stack:
         stack.s3.make_bucket("videos")
@@ -345,7 +357,8 @@ def perform() -> dict[str, str]:
         stack.start_operator()
         desk.offer("veo")
         desk.wait_class("veo", "Ready")
-        return {name: _one(desk, case) for name, case in CASES.items()}
+        shown = {name: _one(desk, case) for name, case in CASES.items()}
+        return Performed(shown=shown, watched={command: desk.say(command) for command in watching()})
 
 
 def _stack(settings: Object) -> Stack:
@@ -367,12 +380,27 @@ def test_every_mistake_is_shown_and_nothing_else_is() -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_page_shows_what_kubectl_shows(name: str, shown: dict[str, str]) -> None:
-    assert blocks()[name] == f"\n{shown[name]}\n"
+def test_the_page_shows_what_kubectl_shows(name: str, performed: Performed) -> None:
+    assert blocks()[name] == f"\n{performed.shown[name]}\n"
+
+
+def watching() -> list[str]:
+    """The commands of `docs/operations.md` that find what needs a person."""
+    page = (PAGE.parent / "operations.md").read_text(encoding="utf-8")
+    block = page.partition("## What to look at")[2].split("```")[1]
+    return [line.partition("#")[0].strip() for line in block.strip().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("number", "finds"),
+    [(0, "CredentialsRejected"), (1, "No resources found"), (2, "No resources found"), (3, "GenerationOverdue")],
+)
+def test_what_needs_a_person_is_found(number: int, finds: str, performed: Performed) -> None:
+    assert finds in performed.watched[watching()[number]]
 
 
 def rewrite() -> None:
-    fresh = perform()
+    fresh = perform().shown
     text = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(BLOCK.sub(lambda found: f"{found[1]}\n{fresh[found[2]]}\n{found[4]}", text), encoding="utf-8")
 
