@@ -6,7 +6,7 @@ SETUP := $(PYTHON) hack/bootstrap.py
 # How many test processes run side by side; each has a control plane of its own.
 WORKERS ?= 2
 PYTEST := python -m pytest -p pytest_interruption -n $(WORKERS) --dist loadfile \
-	--allow-hosts=127.0.0.1,::1,localhost
+	--allow-hosts=127.0.0.1,127.0.0.2,::1,localhost
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-stop test check bench-quick fmt crds lock cluster-up cluster-down cluster-status clean clean-cache
