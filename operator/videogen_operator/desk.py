@@ -51,6 +51,7 @@ class Waiter:
     model: str
     order: tuple[str, str, str]  # creation time, namespace, name: first come, first served
     told: bool = False  # it was already passed over once
+    considered: bool = False  # a round looked at it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,6 +259,7 @@ class Desk:
     def plan(self, klass: VideoGenerationClass, *, now: datetime, ticks: float, writer: str, may_spend: bool) -> Round:
         """One write: what was settled or came back goes, what is owed comes, and who is first gets the free slots."""
         with self.lock:
+            self._consider()
             entries = {e.attempt: e for e in klass.status.reservations}
             gone = self._to_remove(entries)
             kept = {name: e for name, e in entries.items() if name not in {g.attempt for g in gone}}
@@ -270,6 +272,11 @@ class Desk:
             if not may_spend or self.shut(ticks):
                 return plan
             return self._fill(plan, klass, now=now, ticks=ticks, writer=writer)
+
+    def _consider(self) -> None:
+        for key, waiter in self.waiting.items():
+            if not waiter.considered:
+                self.waiting[key] = replace(waiter, considered=True)
 
     def _to_remove(self, entries: Mapping[str, Reservation]) -> tuple[Reservation, ...]:
         gone = []
@@ -344,9 +351,12 @@ class Desk:
             return [waiter.key for waiter in plan.granted]
 
     def passed_over(self) -> list[Waiter]:
-        """Those who wait and have not been told why; from here on they have."""
+        """Those that a round left waiting and that have not been told why; from here on they have.
+
+        Who joined while the round was being written is looked at by the next one, and may never have to wait.
+        """
         with self.lock:
-            untold = [w for w in self.waiting.values() if not w.told]
+            untold = [w for w in self.waiting.values() if w.considered and not w.told]
             for waiter in untold:
                 self.waiting[waiter.key] = replace(waiter, told=True)
             return untold

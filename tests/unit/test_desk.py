@@ -489,6 +489,18 @@ def test_each_waiting_object_is_told_once() -> None:
     assert game.desk.passed_over() == []
 
 
+def test_who_joins_while_a_round_is_written_was_not_passed_over_by_it() -> None:
+    """A burst: the late one gets its permit in the next round, and its status never says Queued."""
+    game = play(max_in_flight=9, submit_concurrency=5)
+    game.join("a")
+    plan = game.plan()
+    game.join("late")
+    game.klass = patched(game.klass, plan)
+    game.desk.apply(plan, OURS)
+    assert game.desk.passed_over() == []
+    assert game.round() == ["late"]
+
+
 @pytest.mark.parametrize(
     ("why", "reason"),
     [
