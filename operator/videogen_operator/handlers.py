@@ -6,7 +6,7 @@ No `patch`, no returned value, no timer, no index, no finalizer: kopf writes not
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import kopf
@@ -93,10 +93,21 @@ def register(registry: kopf.OperatorRegistry, records: Records, on_object: Notic
         if key is not None:
             on_object(key)
 
+    classes: dict[str, int] = {}
+
     @kopf.on.event(GROUP, VERSION, generation_class.PLURAL, registry=registry)
-    async def see_class(body: kopf.Body, **_: Any) -> None:
-        metadata = body["metadata"]
-        on_class(Key(generation_class.KIND, "", metadata["name"]))
+    async def see_class(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name
+        metadata = _raw(body)["metadata"]
+        name, digest = metadata["name"], class_digest(metadata)
+        if type == "DELETED" or classes.get(name) != digest:
+            classes[name] = digest
+            on_class(Key(generation_class.KIND, "", name))
+
+
+def class_digest(metadata: Mapping[str, Any]) -> int:
+    """What of a class makes a round look at it: its status, which rounds write, does not."""
+    default = (metadata.get("annotations") or {}).get(generation_class.IS_DEFAULT_ANNOTATION)
+    return hash((metadata.get("uid"), metadata.get("generation"), metadata.get("deletionTimestamp"), default))
 
 
 def _raw(body: kopf.Body) -> Any:

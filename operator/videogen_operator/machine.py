@@ -21,6 +21,7 @@ from .ledger import Again, Answer, Entry, Folder, Intent, Result, Task
 from .pursuit import Moment, Pace, Pursuit
 
 OPEN: Final = frozenset({AttemptState.INTENT, AttemptState.SUBMITTED, AttemptState.UNKNOWN})
+LABELS_RECHECK: Final = 60.0  # seconds until a namespace's labels are looked up again
 RECHECK: Final = 600.0  # seconds until a refused request is compared with the ledger again
 
 
@@ -324,7 +325,7 @@ def _late_adoption(job: Job) -> Action | None:
 def _without_class(job: Job) -> Action:
     newest = newest_attempt(job.obj)
     in_the_air = newest is not None and newest.state in OPEN
-    message = "the class that this object names does not exist; create it, or name another one: kubectl get vgclass"
+    message = _NO_CLASS if job.obj.spec.class_ref is not None else _NO_DEFAULT
     if not in_the_air or own_number(job.obj, active_revision(job.obj)) is None:
         return _park(job, Standing(step=Step.PENDING, reason=Reason.CLASS_NOT_FOUND, message=message))
     shown = step_shown(job.obj.status.conditions)
@@ -333,6 +334,13 @@ def _without_class(job: Job) -> Action:
     step = shown if shown in {Step.GENERATING, Step.STORING, Step.SUBMITTING} else Step.GENERATING
     message = "the class of this paid work was deleted; create it again, with the same storage, and the work goes on"
     return _show(job, Standing(step=step, reason=Reason.CLASS_NOT_FOUND, message=message), until=None)
+
+
+_NO_CLASS: Final = "the class that this object names does not exist; create it, or name another: kubectl get vgclass"
+_NO_DEFAULT: Final = (
+    "spec.classRef names no class, and none is marked as the default "
+    "(annotation videogen.dev/is-default-class); name one: kubectl get vgclass"
+)
 
 
 def _ledger_moved(job: Job) -> Action | None:
@@ -357,7 +365,7 @@ def _by_ledger(job: Job, folder: Folder, klass: VideoGenerationClass, now: Momen
     verdict = adoption.judge(folder, request, klass.metadata.name, own=own, unsent=job.unsent)
     foreign = _needs_comparison(verdict, own)
     if foreign and request is None and isinstance(job.offer, Refusal):
-        return _park(job, Standing(step=Step.REFUSED, reason=job.offer.reason, message=job.offer.message))
+        return _not_offered(job, job.offer, now)
     return _verdict(job, folder, verdict, own, now)
 
 
@@ -477,7 +485,7 @@ def _next(job: Job, folder: Folder, verdict: adoption.Next, own: int | None, now
     if job.obj.spec.suspend:
         return _park(job, Standing(step=Step.SUSPENDED, reason=Reason.SUSPENDED, message=_SUSPENDED))
     if isinstance(job.offer, Refusal):
-        return _park(job, Standing(step=Step.REFUSED, reason=job.offer.reason, message=job.offer.message))
+        return _not_offered(job, job.offer, now)
     due = retry_due(folder, job.timing, now)
     if due is not None:
         return _park(job, Standing(step=Step.QUEUED, reason=Reason.BACKING_OFF, message=_BACKING_OFF), until=due)
@@ -716,6 +724,13 @@ def progress(p: Pursuit, pace: Pace, now: Moment, obj: VideoGeneration) -> Stand
 
 
 # ---------------------------------------------------------------- showing
+
+
+def _not_offered(job: Job, refusal: Refusal, now: Moment) -> Action:
+    """Needs an edit, of which a watch tells; but labels of namespaces are not watched, so they are looked up again."""
+    standing = Standing(step=Step.REFUSED, reason=refusal.reason, message=refusal.message)
+    again = refusal.reason is Reason.NAMESPACE_NOT_ALLOWED
+    return _park(job, standing, until=now.ticks + LABELS_RECHECK if again else None)
 
 
 def _refuse(job: Job, reason: Reason, message: str, now: Moment) -> Action:

@@ -398,3 +398,23 @@ def test_the_prompt_and_the_key_are_nowhere() -> None:
     )
     for hidden in ("slow push-in", "no watermark please", "sk-one"):
         assert hidden not in everything
+
+
+def test_a_label_that_comes_later_lets_the_namespace_in() -> None:
+    cluster = Cluster()
+    cluster.ready(allowedNamespaces={"from": "Selector", "selector": {"matchLabels": {"video": "yes"}}})
+    cluster.kube.put(object_manifest())
+    with Process(cluster) as process:
+        process.run(60)
+        cluster.kube.namespaces[NAMESPACE]["video"] = "yes"
+        assert process.run(900, until=finished(cluster))
+    assert cluster.status()["phase"] == "Succeeded"
+
+
+def test_an_object_without_a_class_is_told_when_there_is_no_default() -> None:
+    cluster = Cluster()
+    manifest = object_manifest()
+    del manifest["spec"]["classRef"]
+    cluster.kube.put(manifest)
+    run(cluster, 60)
+    assert "none is marked as the default" in cluster.condition("Ready")["message"]

@@ -1,7 +1,8 @@
-"""Keys and buckets of a class: Secrets are read by name, in the operator's own namespace, and kept for seconds only."""
+"""Keys and buckets of a class: Secrets are read by name, in the operator's own namespace, and kept for seconds."""
 
 import hashlib
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..api.generation_class import VideoGenerationClass
@@ -26,6 +27,7 @@ class Access:
         self._kube = kube
         self._stores = stores
         self._secrets: dict[str, _Kept] = {}
+        self._labels: dict[str, _Kept] = {}
         self._lock = threading.Lock()
 
     def secret(self, name: str, ticks: float, *, fresh: bool = False) -> dict[str, str] | None:
@@ -38,6 +40,18 @@ class Access:
         data = dict(found) if found is not None else None
         with self._lock:
             self._secrets[name] = _Kept(data, ticks)
+        return data
+
+    def namespace_labels(self, namespace: str, ticks: float) -> Mapping[str, str] | None:
+        """The namespace's labels, at most ten seconds old. Raises `KubeTrouble`."""
+        with self._lock:
+            kept = self._labels.get(namespace)
+        if kept is not None and ticks - kept.read_at < _KEEP_SECONDS:
+            return kept.data
+        found = self._kube.namespace_labels(namespace)
+        data = dict(found) if found is not None else None
+        with self._lock:
+            self._labels[namespace] = _Kept(data, ticks)
         return data
 
     def api_key(self, klass: VideoGenerationClass, ticks: float, *, fresh: bool = False) -> Secret | None:

@@ -267,7 +267,7 @@ class Generations:
     def _offer(self, obj: VideoGeneration, klass: VideoGenerationClass) -> Offer | Refusal:
         labels = None
         if klass.spec.allowed_namespaces.selector is not None:
-            labels = self._world.kube.namespace_labels(obj.metadata.namespace)
+            labels = self._access.namespace_labels(obj.metadata.namespace, self._world.clock.ticks())
         folder = FolderId(obj.metadata.namespace, obj.metadata.name, obj.spec.revision)
         return offer(obj.spec, klass, folder, labels)
 

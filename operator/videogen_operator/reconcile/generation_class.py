@@ -123,7 +123,10 @@ class Classes:
     def _changed(self, klass: VideoGenerationClass, probed: _Probed) -> bool:
         """Another spec or another Secret: closed doors are tried again, and tasks are asked for at once."""
         metadata = klass.metadata
-        fingerprint = self._access.fingerprint(klass, self._world.clock.ticks())
+        try:
+            fingerprint = self._access.fingerprint(klass, self._world.clock.ticks())
+        except KubeTrouble:
+            fingerprint = probed.fingerprint  # the probes say what is wrong with the Secret
         known = (probed.uid, probed.generation, probed.fingerprint)
         now = (metadata.uid, metadata.generation, fingerprint)
         if known == now:
