@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -66,9 +66,12 @@ def run(*, keep: IO[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  # told to a person, whatever it is
         stages.tell_failure(error, logs)
         return 1
-    finally:
-        if stages.failed is None:
-            shutil.rmtree(logs, ignore_errors=True)
+    except SystemExit:
+        with suppress(OSError):  # who interrupts may have closed the terminal too
+            say("\nInterrupted. All parts are stopped.")
+        shutil.rmtree(logs, ignore_errors=True)
+        raise
+    shutil.rmtree(logs, ignore_errors=True)
     say(f"\nAll of it took {time.monotonic() - begun:.0f} s. Nothing is left running.")
     return 0
 
@@ -77,8 +80,8 @@ def _show(stack: Stack, stages: Stages, keeper: Keeper) -> str:
     stack.start_operator()
     with stages("class"):
         _make_class(stack)
-    say(f"\n$ kubectl apply -f {_QUICKSTART.relative_to(ROOT)}")
     watch = PhaseWatch(stack, keeper, _NAME)
+    say(f"\n$ kubectl apply -f {_QUICKSTART.relative_to(ROOT)}")
     with stages("video"):
         say(stack.apply(_QUICKSTART.read_text()).strip())
         watch.until_stored(_WITHIN)

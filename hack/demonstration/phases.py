@@ -14,6 +14,7 @@ _COLUMNS = (
     '{.status.conditions[?(@.type=="Ready")].message}{"\\n"}'
 )
 _LOOK_AGAIN = 0.05
+_WATCHING_WITHIN = 30.0
 
 
 class PhaseWatch:
@@ -30,15 +31,24 @@ class PhaseWatch:
         self._begun = time.monotonic()
         self._read = 0
         self._phase = ""
+        self._wait_until_watching()
 
     def until_stored(self, timeout: float) -> None:
         """Print each new phase until it is Succeeded. Raises StackError when it fails, or takes too long."""
+        self._begun = time.monotonic()
         say(f"  {'seconds':>7}  {'phase':<11}  what the object says")
         while self._phase != "Succeeded":
             for line in self._new_lines():
                 self._show(line)
             if trouble := self._trouble(timeout):
                 raise StackError(f"{trouble}. The operator's last lines:\n{last_lines(self._stack.operator.log_path)}")
+            time.sleep(_LOOK_AGAIN)
+
+    def _wait_until_watching(self) -> None:
+        """The first phases last milliseconds; the audit log says when kubectl's watch was answered."""
+        while not any(event["userAgent"].startswith("kubectl") for event in self._stack.audit(verbs=("watch",))):
+            if trouble := self._trouble(_WATCHING_WITHIN):
+                raise StackError(trouble)
             time.sleep(_LOOK_AGAIN)
 
     def _trouble(self, timeout: float) -> str | None:

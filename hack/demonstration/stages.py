@@ -12,9 +12,9 @@ _USUALLY: Mapping[str, str] = {
     "bucket": "2 s",
     "simulator": "1 s",
     "chart": "2 s",
-    "operator": "2 s",
-    "class": "2 s",
-    "video": "6 to 10 s",
+    "operator": "2 to 5 s",
+    "class": "1 to 5 s",
+    "video": "5 to 12 s",
     "proof": "1 s",
 }
 
@@ -37,7 +37,7 @@ class Stages:
 
     def tell_failure(self, error: BaseException, logs: Path) -> None:
         """What failed, why (with the last lines of that part's log), and where all logs are."""
-        where = self.failed or "clean-up"
+        where = self.failed or "a step between these"
         print(f"\nThe demo failed at: {where}\n{error}\nAll logs: {logs}", file=sys.stderr, flush=True)
 
 
