@@ -886,6 +886,40 @@ def test_an_answer_counts_only_once_the_object_is_held() -> None:
     assert not isinstance(decide(doubt_job(read=GRACE, said="r1-a1:resubmit"), later(GRACE)), Resolve)
 
 
+GIVEN_UP = submitted_status(make_attempt(state=AttemptState.ABANDONED), step=Step.FAILED, reason=Reason.ABANDONED)
+
+
+def abandoned(said: str, folder: Folder | None, status: Status = GIVEN_UP, **changes: Any) -> Action:
+    return decided(make_generation(status=status, annotations={RESOLVE_ANNOTATION: said}), folder, **changes)
+
+
+def test_a_task_that_is_found_after_an_abandon_is_adopted() -> None:
+    """A task ID is a fact: the ledger is read, the task is looked up, then recorded."""
+    folder = make_folder(an_intent(), ABANDON)
+    assert abandoned("r1-a1:adopt=task-7", None) == Recall(1)
+    assert abandoned("r1-a1:adopt=task-7", folder) == Resolve(folder.entry(1), None, "task-7")
+    with_task = make_folder(an_intent(), ABANDON, a_task())
+    assert abandoned("r1-a1:adopt=task-1", with_task) == RecordTask(with_task.entry(1), a_task(), adopted=False)
+
+
+@pytest.mark.parametrize(
+    ("said", "changes"),
+    [
+        ("r1-a1:resubmit", {}),
+        ("r1-a1:abandon", {}),
+        ("r1-a2:adopt=t", {}),
+        ("r2-a1:adopt=t", {}),
+        ("", {}),
+        ("r1-a1:adopt=t", {"refused_answer": "no such task"}),
+        ("r1-a1:adopt=t", {"klass": None}),
+        ("r1-a1:adopt=t", {"status": FAILED}),
+    ],
+    ids=["resubmit", "abandon", "other attempt", "other revision", "nothing", "refused", "no class", "not abandoned"],
+)
+def test_nothing_else_brings_an_abandoned_object_back(said: str, changes: dict[str, Any]) -> None:
+    assert abandoned(said, make_folder(an_intent(), ABANDON), **changes) == Forget()
+
+
 def test_a_raised_revision_leaves_a_held_attempt_on_record_and_starts() -> None:
     raised = make_generation(status=HELD, revision=2, generation=2)
     assert decided(raised, make_folder(revision=2), granted=1) == Begin(1)

@@ -77,6 +77,8 @@ STATUSES = [
     submitted_status(make_attempt(state=AttemptState.NOT_SENT), step=Step.QUEUED),
     submitted_status(make_attempt(state=AttemptState.UNKNOWN), make_attempt(2)),
     submitted_status(make_attempt(state=AttemptState.UNKNOWN), step=Step.HELD, reason="SubmissionOutcomeUnknown"),
+    submitted_status(make_attempt(state=AttemptState.UNKNOWN), step=Step.HELD, reason="SubmissionOutcomeUnknown"),
+    submitted_status(make_attempt(state=AttemptState.ABANDONED), step=Step.FAILED, reason="Abandoned"),
     submitted_status(a_submitted(), step=Step.GENERATING),
     submitted_status(a_submitted(), step=Step.STORING, reason="Downloading"),
     submitted_status(make_attempt(state=AttemptState.FAILED), a_submitted(2), step=Step.GENERATING),
@@ -121,7 +123,8 @@ def attempts(number: int, revision: int) -> Sequence[tuple[Document, ...]]:
         an_intent(number, revision, class_="rehearsal"),
     ]
     whole: list[tuple[Document, ...]] = [(intent, *rest) for intent in intents for rest in after_intent]
-    return [*whole, *[(a_closing(number, revision),)] * 8, *[(intents[0], free[0])] * 8]
+    often: list[tuple[Document, ...]] = [(a_closing(number, revision),), (intents[0], free[0]), (intents[0],)]
+    return [*whole, *often * 8]
 
 
 def folder_of(choose: Choose, revision: int) -> Folder:

@@ -142,6 +142,13 @@ def test_an_object_with_something_to_do_is_work_at_a_start(records: Records, cha
     assert records.seen(body(**change)) == KEY
 
 
+@pytest.mark.parametrize(("state", "work"), [(AttemptState.ABANDONED, True), (AttemptState.FAILED, False)])
+def test_an_answer_to_an_abandoned_order_is_work_at_a_start(records: Records, state: AttemptState, work: bool) -> None:
+    status = submitted_status(make_attempt(state=state), step=Step.FAILED, reason=Reason.ABANDONED)
+    found = records.seen(body(status=status, annotations={RESOLVE_ANNOTATION: "r1-a1:adopt=t"}))
+    assert (found == KEY) is work
+
+
 def test_a_finished_object_that_is_edited_is_work(records: Records) -> None:
     records.seen(body(5, status=DONE))
     assert records.seen(body(6, status=DONE, generation=2)) == KEY
