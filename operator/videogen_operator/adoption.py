@@ -126,18 +126,10 @@ def _newest(
     if newest.resolved:
         return _next(folder, newest, request, class_name)
     if newest.intent is None:
-        return _next_without_intent(newest)
+        raise ValueError(f"attempt {newest.number} of the folder holds no file")
     if newest.intent.ticket in unsent:
         return Mine(newest, newest.intent)
     return Unanswered(newest, newest.intent)
-
-
-def _next_without_intent(newest: Entry) -> Verdict:
-    """A `resolved` file cannot stand alone; treat what we do not understand as unknown, never as free."""
-    placeholder = Intent(attempt="", ticket="", time=newest.resolved.time) if newest.resolved else None
-    if placeholder is None:
-        raise ValueError(f"attempt {newest.number} of the folder holds no file")
-    return Unanswered(newest, placeholder)
 
 
 def _after_end(folder: Folder, newest: Entry, request: Request | None, class_name: str) -> Verdict:

@@ -158,9 +158,8 @@ def _history(obj: VideoGeneration) -> list[dict[str, Any]]:
     output = obj.status.output
     if output is None:
         return [item.wire() for item in obj.status.history]
-    cost = next(
-        (a.cost_usd for a in obj.status.attempts if a.id.startswith(f"r{output.revision}-") and a.cost_usd), None
-    )
+    paid = [a for a in obj.status.attempts if a.billing is Billing.BILLED and a.id.startswith(f"r{output.revision}-")]
+    cost = paid[-1].cost_usd if paid else None
     past = PastOutput(
         revision=output.revision,
         uri=output.uri,

@@ -15,6 +15,7 @@ from builders import (
     an_answer,
     an_end,
     an_intent,
+    folder_id,
     given_up,
     make_folder,
     make_request,
@@ -34,7 +35,7 @@ from videogen_operator.adoption import (
     judge,
 )
 from videogen_operator.api.generation_status import AttemptState, Billing
-from videogen_operator.ledger import Again, Answer, End, Folder, Intent, Request, Resolution, Task
+from videogen_operator.ledger import Again, Answer, End, Entry, Folder, Intent, Request, Resolution, Task
 
 OURS = make_request()
 OTHER = make_request(prompt_sha256="another")
@@ -294,6 +295,11 @@ def test_an_unused_intent_of_ours_is_no_conflict_with_ourselves() -> None:
 
 def test_the_ticket_of_another_object_is_not_ours() -> None:
     assert isinstance(judge(make_folder(an_intent()), OURS, CLASS, own=1, unsent={"ticket-2"}), Unanswered)
+
+
+def test_an_attempt_without_any_file_cannot_be_judged() -> None:
+    with pytest.raises(ValueError, match="holds no file"):
+        judge(Folder(id=folder_id(), entries={1: Entry(number=1)}), OURS, CLASS)
 
 
 def test_an_older_task_comes_before_our_own_unused_intent() -> None:

@@ -340,6 +340,28 @@ def test_a_write_that_failed_loses_no_settlement() -> None:
     assert game.entries == ["y"]
 
 
+# ---------------------------------------------------------------- counters
+
+Seen = tuple[float, bool, bool, bool]  # ticks, changed, another write goes out, and whether the counters go with it
+
+
+@pytest.mark.parametrize(
+    "rounds",
+    [
+        [(0, False, False, False), (9, False, False, False)],
+        [(0, True, True, True)],
+        [(0, True, False, False), (4, True, False, False), (5, True, False, True)],
+        [(0, True, False, False), (4, True, True, True), (5, True, False, False)],
+        [(0, True, False, False), (4, False, False, False), (5, True, False, False)],
+    ],
+    ids=["unchanged", "with another write", "alone after a while", "written meanwhile", "as they were meanwhile"],
+)
+def test_counters_ride_on_another_write_or_wait(rounds: list[Seen]) -> None:
+    desk = Desk("veo")
+    for ticks, changed, rides, want in rounds:
+        assert desk.counters_to_write(ticks, changed=changed, rides=rides, lag=5) is want
+
+
 # ---------------------------------------------------------------- open tasks without an entry
 
 

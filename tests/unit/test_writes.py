@@ -493,6 +493,17 @@ def test_the_video_of_a_lower_revision_moves_to_the_history() -> None:
     assert (past.revision, past.uri, past.cost_usd) == (1, an_output().uri, PRICE)
 
 
+def test_the_history_tells_what_was_paid_and_not_what_may_have_been() -> None:
+    obj = held()
+    obj = after(obj, writes.intent(obj, attempt_id(2), pins(), SUBMITTING, NOW))
+    obj = after(obj, writes.task(obj, attempt_id(2), a_task(2), GENERATING, NOW))
+    cheaper = a_result(2, cost_usd="0.10")
+    obj = after(obj, writes.result(obj, attempt_id(2), cheaper, SUCCEEDED, NOW))
+    obj = obj.model_copy(update={"spec": obj.spec.model_copy(update={"revision": 2})})
+    obj = after(obj, writes.intent(obj, attempt_id(1, 2), pins(2), SUBMITTING, NOW))
+    assert obj.status.history[0].cost_usd == Decimal("0.10")
+
+
 def test_what_was_of_the_lower_revision_does_not_stay() -> None:
     obj = raised()
     later = NOW + timedelta(minutes=5)
@@ -555,6 +566,10 @@ def test_a_new_generation_is_seen_without_any_other_change() -> None:
 def test_an_object_without_conditions_can_be_observed() -> None:
     obj = make_generation(generation=2)
     assert after(obj, writes.observe(obj)).status.observed_generation == 2
+
+
+def test_an_amount_in_a_message_has_its_currency() -> None:
+    assert writes.usd(PRICE) == "0.30 USD"
 
 
 def test_a_stored_video_is_ready() -> None:
