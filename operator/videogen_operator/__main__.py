@@ -4,12 +4,14 @@ Exit codes: 0 stopped as asked, everything sent is on record; 2 wrong settings; 
 4 stopped as asked, but a POST was still in the air when the time ran out (its ID may be in the log only).
 """
 
+import ctypes
 import gc
 import logging
 import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from typing import Final
 
 from . import __version__, logs, wiring
@@ -36,6 +38,7 @@ _DRAIN_SECONDS: Final = 600.0  # the pod's grace period ends it earlier
 _SHORT: Final = 10.0
 _RELIST_SECONDS: Final = 600.0
 _CHECK_SECONDS: Final = 1.0
+_M_ARENA_MAX: Final = -8  # glibc's malloc.h
 
 
 class Operator:
@@ -145,6 +148,12 @@ class Operator:
         return code
 
 
+def _share_memory_between_threads() -> None:
+    """Two arenas of malloc for all threads: with glibc's eight a core, 35 of 140 MB were of use to nobody."""
+    with suppress(OSError, AttributeError):  # another libc has no arenas
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+
+
 def main() -> int:
     """The process; its exit code."""
     try:
@@ -153,6 +162,7 @@ def main() -> int:
         sys.stderr.write(f"videogen-operator: {error}\n")
         return BAD_SETTINGS
     logs.configure(settings.log_format, settings.log_level)
+    _share_memory_between_threads()
     gc.set_threshold(50_000, 50, 1000)
     try:
         kube = wiring.kube_of(settings, os.environ)
