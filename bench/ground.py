@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,20 +94,33 @@ def condition(found: Mapping[str, Any], kind: str) -> bool:
 
 def succeeded(stack: Stack) -> int:
     """How many VideoGenerations are done. Raises StackError when one has failed."""
-    phases = [one.get("status", {}).get("phase") for one in stack.list(NAMESPACE)]
-    if "Failed" in phases:
-        raise StackError(f"{phases.count('Failed')} objects failed")
-    return phases.count("Succeeded")
+    phases = Counter(one.get("status", {}).get("phase") for one in stack.list(NAMESPACE))
+    if phases["Failed"]:
+        raise StackError(f"{phases['Failed']} objects failed")
+    return phases["Succeeded"]
 
 
-def wait_count(what: str, usually: str, wanted: int, counted: Callable[[], int], timeout: float = 300.0) -> None:
+def in_phase(stack: Stack, phase: str) -> int:
+    """How many VideoGenerations show that phase."""
+    return sum(one.get("status", {}).get("phase") == phase for one in stack.list(NAMESPACE))
+
+
+def wait_count(
+    what: str,
+    usually: str,
+    wanted: int,
+    counted: Callable[[], int],
+    *,
+    timeout: float = 300.0,
+    every: float = _LOOK_AGAIN,
+) -> None:
     """Wait until there are so many, and say how far it is. Raises StackError after `timeout` seconds."""
     end = time.monotonic() + timeout
     with progress.step("bench", what, usually, lambda: f"{counted()} of {wanted}"):
         while (now := counted()) < wanted:
             if time.monotonic() > end:
                 raise StackError(f"{what}: {now} of {wanted} after {timeout:g} s")
-            time.sleep(_LOOK_AGAIN)
+            time.sleep(every)
 
 
 def pause(what: str, seconds: float) -> None:
