@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 
-from videogen_operator import admission, conditions, machine
+from videogen_operator import admission, conditions
 from videogen_operator.api.gateway import OfferedModel, OpenAIVideos, Provider, Tier
 from videogen_operator.api.generation import Spec, VideoGeneration
 from videogen_operator.api.generation_class import Defaults, Limits, Reservation, VideoGenerationClass
@@ -28,6 +28,7 @@ from videogen_operator.api.generation_status import (
 from videogen_operator.api.meta import ObjectMeta
 from videogen_operator.api.storage import S3, Storage
 from videogen_operator.conditions import Reason, Standing, Step
+from videogen_operator.job import Job, active_revision
 from videogen_operator.ledger import (
     Again,
     Answer,
@@ -339,20 +340,20 @@ def a_submitted(number: int = 1, revision: int = 1, **changes: Any) -> Attempt:
 # ---------------------------------------------------------------- a decision
 
 
-def make_job(obj: VideoGeneration | None = None, folder: Folder | None = None, **changes: Any) -> machine.Job:
+def make_job(obj: VideoGeneration | None = None, folder: Folder | None = None, **changes: Any) -> Job:
     """All that a decision rests on: the class is there, the offer is what it makes of the object."""
     obj = obj or make_generation()
     klass = changes.pop("klass", _plain_class())
     fields: dict[str, Any] = {
         "folder": folder,
         "folder_read": TICKS,
-        "ledger_uri": f"s3://videos/veo/films/dawn/r{machine.active_revision(obj)}/" if klass else "",
+        "ledger_uri": f"s3://videos/veo/films/dawn/r{active_revision(obj)}/" if klass else "",
     }
     if klass is not None and "offer" not in changes:
         metadata = obj.metadata
         folder_name = FolderId(metadata.namespace, metadata.name, obj.spec.revision)
         fields["offer"] = admission.offer(obj.spec, klass, folder_name, None)
-    return machine.Job(obj=obj, klass=klass, **(fields | changes))
+    return Job(obj=obj, klass=klass, **(fields | changes))
 
 
 # ---------------------------------------------------------------- a pursuit

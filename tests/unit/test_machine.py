@@ -33,12 +33,8 @@ from builders import (
     not_sent,
     submitted_status,
 )
-from videogen_operator import machine
-from videogen_operator.api.generation import RESOLVE_ANNOTATION, VideoGeneration
-from videogen_operator.api.generation_status import AttemptState, Billing, Status
-from videogen_operator.conditions import Reason, Standing, Step, Type
-from videogen_operator.ledger import Again, Answer, End, Folder
-from videogen_operator.machine import (
+from videogen_operator import endings, showing
+from videogen_operator.actions import (
     Action,
     AskContent,
     Begin,
@@ -46,7 +42,6 @@ from videogen_operator.machine import (
     Conclude,
     Doubt,
     Forget,
-    Job,
     Join,
     MendLedger,
     Observe,
@@ -60,8 +55,13 @@ from videogen_operator.machine import (
     Show,
     Store,
     Wait,
-    decide,
 )
+from videogen_operator.api.generation import RESOLVE_ANNOTATION, VideoGeneration
+from videogen_operator.api.generation_status import AttemptState, Billing, Status
+from videogen_operator.conditions import Reason, Standing, Step, Type
+from videogen_operator.job import Job, active_revision, shows
+from videogen_operator.ledger import Again, Answer, End, Folder
+from videogen_operator.machine import decide
 from videogen_operator.pursuit import SILENT_POLLS, Clear
 
 SPENDING = (Join, Begin, Send)
@@ -177,7 +177,7 @@ def test_the_folder_of_another_revision_is_not_enough() -> None:
 )
 def test_a_raised_revision_waits_for_the_attempt_in_the_air_only(status: Status, active: int) -> None:
     raised = make_generation(status=status, revision=2)
-    assert machine.active_revision(raised) == active
+    assert active_revision(raised) == active
     assert decided(raised) == Recall(active)
 
 
@@ -377,11 +377,11 @@ def test_a_refusal_by_the_ledger_is_looked_at_again() -> None:
     """The other content's attempt may end without being billed, which opens the revision."""
     folder = make_folder(an_intent(request=REQUEST_CHANGED), a_task())
     job = make_job(folder=folder)
-    until = TICKS + machine.RECHECK
+    until = TICKS + showing.RECHECK
     assert decide(job, NOW_MOMENT) == Show(shown(decide(job, NOW_MOMENT)), until)
     seen = make_status(Step.REFUSED, Reason.REQUEST_CHANGED, message=shown(decide(job, NOW_MOMENT)).message)
     assert decide(make_job(make_generation(status=seen), folder), NOW_MOMENT) == Wait(until)
-    assert decide(job, later(machine.RECHECK)) == Recall(1)
+    assert decide(job, later(showing.RECHECK)) == Recall(1)
 
 
 @pytest.mark.parametrize(
@@ -760,7 +760,7 @@ def test_what_an_end_means(
     end: End, earlier: tuple[End, ...], most: int, want: tuple[Step, Reason, Type | None]
 ) -> None:
     obj = make_generation(retry_policy={"max_attempts": most})
-    standing = machine.after_end(end, make_folder(*earlier, end), obj)
+    standing = endings.after_end(end, make_folder(*earlier, end), obj)
     assert (standing.step, standing.reason) == want[:2]
     if standing.step is Step.FAILED:
         assert standing.at is want[2]
@@ -775,7 +775,7 @@ def test_what_an_end_means(
     ],
 )
 def test_a_final_message_says_what_it_cost_and_the_way_out(billing: Billing, words: str) -> None:
-    message = machine.final_standing(given_up(billing=billing)).message
+    message = endings.final_standing(given_up(billing=billing)).message
     assert words in message
     assert "raise spec.revision" in message
 
@@ -1035,15 +1035,15 @@ def test_a_new_generation_of_a_generating_object_is_shown_as_seen() -> None:
 
 def test_from_one_waiting_reason_to_another_nothing_is_written() -> None:
     queued = make_generation(status=make_status(Step.QUEUED, Reason.BREAKER_OPEN))
-    assert machine.shows(queued, Standing(step=Step.QUEUED, reason=Reason.RATE_LIMITED))
-    assert not machine.shows(queued, Standing(step=Step.SUSPENDED, reason=Reason.SUSPENDED))
+    assert shows(queued, Standing(step=Step.QUEUED, reason=Reason.RATE_LIMITED))
+    assert not shows(queued, Standing(step=Step.SUSPENDED, reason=Reason.SUSPENDED))
 
 
 def test_another_refusal_is_written() -> None:
     refused_ = make_generation(status=make_status(Step.REFUSED, Reason.PRICE_ABOVE_MAX, message="1"))
-    assert not machine.shows(refused_, Standing(step=Step.REFUSED, reason=Reason.MODEL_NOT_OFFERED, message="1"))
-    assert not machine.shows(refused_, Standing(step=Step.REFUSED, reason=Reason.PRICE_ABOVE_MAX, message="2"))
-    assert machine.shows(refused_, Standing(step=Step.REFUSED, reason=Reason.PRICE_ABOVE_MAX, message="1"))
+    assert not shows(refused_, Standing(step=Step.REFUSED, reason=Reason.MODEL_NOT_OFFERED, message="1"))
+    assert not shows(refused_, Standing(step=Step.REFUSED, reason=Reason.PRICE_ABOVE_MAX, message="2"))
+    assert shows(refused_, Standing(step=Step.REFUSED, reason=Reason.PRICE_ABOVE_MAX, message="1"))
 
 
 def test_the_class_is_asked_for_by_its_name_only() -> None:

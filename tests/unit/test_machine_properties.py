@@ -39,13 +39,15 @@ from builders import (
     not_sent,
     submitted_status,
 )
-from videogen_operator import machine
+from videogen_operator import actions
+from videogen_operator.actions import Action, Begin, Close, Join, Recall, Send
 from videogen_operator.admission import Offer
 from videogen_operator.api.generation import RESOLVE_ANNOTATION, VideoGeneration
 from videogen_operator.api.generation_status import AttemptState, Billing, Status
 from videogen_operator.conditions import Reason, Standing, Step
+from videogen_operator.job import Job, active_revision, finished, own_number
 from videogen_operator.ledger import Again, Answer, End, Folder, Intent, Resolution, Task
-from videogen_operator.machine import Action, Begin, Close, Job, Join, Recall, Send, decide
+from videogen_operator.machine import decide
 from videogen_operator.pursuit import SILENT_POLLS, Moment, Pursuit
 
 T = TypeVar("T")
@@ -160,10 +162,10 @@ def job_of(choose: Choose) -> Job:
     """A job as `reconcile` gathers it: an offer or a refusal with a class, a pace with a pursuit."""
     obj = object_of(choose)
     klass = choose(CLASSES)
-    revision = machine.active_revision(obj)
+    revision = active_revision(obj)
     folder = folder_of(choose, revision) if choose([True] * 9 + [False]) else None
     tickets = [e.intent.ticket for e in folder.entries.values() if e.intent] if folder else []
-    own = machine.own_number(obj, revision)
+    own = own_number(obj, revision)
     following = max(folder.entries, default=0) + 1 if folder else 1
     pursuit = pursuit_of(choose) if choose([True, True, False]) else None
     offers: dict[str, Any] = {"offer": REFUSAL} if klass is not None and choose([False] * 5 + [True]) else {}
@@ -239,7 +241,7 @@ def nothing_is_spent_that_nobody_wants(job: Job, action: Action) -> None:
         assert not job.obj.spec.suspend
         assert isinstance(job.offer, Offer)
         assert job.obj.metadata.deletion_timestamp is None
-        assert not machine.finished(job.obj)
+        assert not finished(job.obj)
         assert job.klass is not None
 
 
@@ -285,7 +287,7 @@ def only_what_was_not_sent_is_closed(job: Job, action: Action) -> None:
 
 def only_the_folder_of_the_active_revision_is_read(job: Job, action: Action) -> None:
     if isinstance(action, Recall):
-        assert action.revision == machine.active_revision(job.obj)
+        assert action.revision == active_revision(job.obj)
 
 
 LAWS: Sequence[Law] = (
@@ -341,7 +343,7 @@ def test_all_laws_hold_for_any_job(data: st.DataObject) -> None:
         law(job, action)
 
 
-@pytest.mark.parametrize("action", machine.Action.__args__, ids=lambda action: action.__name__)
+@pytest.mark.parametrize("action", actions.Action.__args__, ids=lambda action: action.__name__)
 def test_every_action_is_among_the_decisions(action: type[Action], decisions: list[tuple[Job, Action]]) -> None:
     """The laws would hold of a machine that never does anything."""
     assert any(isinstance(found, action) for _, found in decisions)

@@ -8,7 +8,8 @@ from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
-from .. import backoff, ledger, machine, writes
+from .. import actions, backoff, ledger, machine, writes
+from ..actions import Action
 from ..admission import Offer, Refusal, offer
 from ..api.generation import RESOLVE_ANNOTATION, VideoGeneration
 from ..api.generation_class import VideoGenerationClass
@@ -16,8 +17,8 @@ from ..api.meta import Key
 from ..conditions import Reason, Standing, Step, Type, find, step_shown
 from ..desk import Closure, Desk, Waiter
 from ..errors import KubeTrouble, StoreTrouble, Superseded
+from ..job import Job, Timing, active_revision, finished, newest_attempt, own_number
 from ..ledger import FolderId
-from ..machine import Action, Job, Timing
 from ..ports import Kind
 from ..records import Records
 from ..workqueue import Lane
@@ -34,8 +35,8 @@ from .world import WALK, Tickets, World
 
 log: Final = logging.getLogger("videogen_operator.generation")
 
-_LANES: Final[Mapping[type, Lane]] = {machine.Send: Lane.SUBMIT, machine.Store: Lane.COPY}
-_KEEPS_GRANT: Final = (machine.Recall, machine.Begin, machine.Send, machine.Wait)
+_LANES: Final[Mapping[type, Lane]] = {actions.Send: Lane.SUBMIT, actions.Store: Lane.COPY}
+_KEEPS_GRANT: Final = (actions.Recall, actions.Begin, actions.Send, actions.Wait)
 _TROUBLE_RETRY: Final = 2.0
 _LOST_RACES: Final = 5
 
@@ -201,7 +202,7 @@ class Generations:
         self._leave(flight)
         self._attempts.forget(flight.work)
         status = flight.obj.status if flight.obj is not None else None
-        if status is not None and status.class_ is not None and flight.obj and not machine.finished(flight.obj):
+        if status is not None and status.class_ is not None and flight.obj and not finished(flight.obj):
             self._world.wake(Key(WALK, "", status.class_.name))
 
     def _leave(self, flight: Flight) -> None:
@@ -214,7 +215,7 @@ class Generations:
 
     def _job(self, flight: Flight, obj: VideoGeneration, klass: VideoGenerationClass | None, desk: Desk | None) -> Job:
         now = self._world.moment()
-        folder_id = FolderId(obj.metadata.namespace, obj.metadata.name, machine.active_revision(obj))
+        folder_id = FolderId(obj.metadata.namespace, obj.metadata.name, active_revision(obj))
         self._note_doubt(flight, now.ticks)
         self._note_intent(flight, obj, now.ticks)
         seconds = self._world.seconds
@@ -258,7 +259,7 @@ class Generations:
             flight.doubt_ticket, flight.doubt_since, flight.doubt_certain = ticket, ticks, False
 
     def _note_intent(self, flight: Flight, obj: VideoGeneration, ticks: float) -> None:
-        newest = machine.newest_attempt(obj)
+        newest = newest_attempt(obj)
         if newest is None or newest.state != "Intent":
             flight.intent_seen = None
         elif flight.intent_seen is None:
@@ -276,44 +277,44 @@ class Generations:
     def _perform(self, flight: Flight, job: Job, action: Action, desk: Desk | None) -> None:  # noqa: C901, PLR0912 - one case an action
         key = flight.key
         match action:
-            case machine.Forget():
-                if machine.finished(job.obj) or job.obj.metadata.deletion_timestamp is not None:
+            case actions.Forget():
+                if finished(job.obj) or job.obj.metadata.deletion_timestamp is not None:
                     self.drop(key)
-            case machine.Wait(ticks=ticks):
+            case actions.Wait(ticks=ticks):
                 self._wait(flight, job, ticks)
-            case machine.Recall(revision=revision):
+            case actions.Recall(revision=revision):
                 self._recall(flight, job, revision)
-            case machine.Show(standing=standing, until=until):
+            case actions.Show(standing=standing, until=until):
                 self._show(flight, job, standing, until)
-            case machine.Observe():
+            case actions.Observe():
                 self._write(flight, writes.observe(job.obj))
                 self._world.wake(key)
-            case machine.Join(number=number):
+            case actions.Join(number=number):
                 self._join(flight, job, number)
-            case machine.Begin(number=number):
+            case actions.Begin(number=number):
                 self._begin(flight, job, number)
-            case machine.Send(number=number):
+            case actions.Send(number=number):
                 self._send(flight, job, number, _some(desk))
-            case machine.Close(number=number):
+            case actions.Close(number=number):
                 self._close(flight, job, number, _some(desk))
-            case machine.MendLedger(task=task, number=number):
+            case actions.MendLedger(task=task, number=number):
                 self._mend(flight, job, task, number)
-            case machine.RecordTask():
+            case actions.RecordTask():
                 self._facts.task(flight, job, action)
-            case machine.Conclude():
+            case actions.Conclude():
                 self._conclude(flight, job, action)
-            case machine.RecordEnd():
+            case actions.RecordEnd():
                 self._facts.end(flight, job, action)
-            case machine.Doubt():
+            case actions.Doubt():
                 self._facts.doubt(flight, job, action)
-            case machine.Resolve():
+            case actions.Resolve():
                 self._resolve(flight, job, action)
-            case machine.RefuseAnswer(why=why):
+            case actions.RefuseAnswer(why=why):
                 self._refuse_answer(flight, job, why)
-            case machine.Poll() | machine.AskContent() | machine.Store():
+            case actions.Poll() | actions.AskContent() | actions.Store():
                 self._pursue(flight, job, action, _some(desk))
 
-    def _conclude(self, flight: Flight, job: Job, action: machine.Conclude) -> None:
+    def _conclude(self, flight: Flight, job: Job, action: actions.Conclude) -> None:
         """An adopted video is looked for first: what was deleted by hand is said, and never bought again by itself."""
         if action.adopted:
             store = self._access.store(_some(job.klass), self._world.clock.ticks())
@@ -322,7 +323,7 @@ class Generations:
         self._facts.result(flight, job, action)
 
     def _wait(self, flight: Flight, job: Job, ticks: float) -> None:
-        own = machine.own_number(job.obj, machine.active_revision(job.obj))
+        own = own_number(job.obj, active_revision(job.obj))
         entry = flight.work.folder.entry(own) if flight.work.folder and own else None
         if job.pursuit is None and entry is not None and entry.task is not None:
             self._begin_pursuit(flight, job)
@@ -430,7 +431,7 @@ class Generations:
 
         def status_too() -> None:
             if entry is not None and entry.task is not None:
-                action = machine.RecordTask(entry, entry.task, adopted=False)
+                action = actions.RecordTask(entry, entry.task, adopted=False)
                 self._facts.task(flight, job, action, quiet=True)
 
         tries = 0
@@ -444,9 +445,7 @@ class Generations:
 
     def _close(self, flight: Flight, job: Job, number: int, desk: Desk) -> None:
         klass = _some(job.klass)
-        attempt = FolderId(job.obj.metadata.namespace, job.obj.metadata.name, machine.active_revision(job.obj)).attempt(
-            number
-        )
+        attempt = FolderId(job.obj.metadata.namespace, job.obj.metadata.name, active_revision(job.obj)).attempt(number)
         store = self._access.store(klass, self._world.clock.ticks())
         self._submission.close(flight, attempt, store, klass.spec.storage.s3.prefix)
         desk.leave(flight.key)
@@ -456,9 +455,7 @@ class Generations:
         klass = _some(job.klass)
         endpoint = task.endpoint or klass.spec.provider.open_ai_videos.endpoints[0]
         document = task.model_copy(update={"endpoint": endpoint})
-        attempt = FolderId(job.obj.metadata.namespace, job.obj.metadata.name, machine.active_revision(job.obj)).attempt(
-            number
-        )
+        attempt = FolderId(job.obj.metadata.namespace, job.obj.metadata.name, active_revision(job.obj)).attempt(number)
         store = self._access.store(klass, self._world.clock.ticks())
         found = books.put(store, klass.spec.storage.s3.prefix, attempt.folder, attempt.file("task"), document)
         flight.work.note(attempt, found)
@@ -477,9 +474,9 @@ class Generations:
         charge = generation_facts.charge(flight, job, self._access, self._world)
         self._attempts.begin(flight.work, charge, desk.epoch)
         match action:
-            case machine.Poll():
+            case actions.Poll():
                 ending = self._attempts.poll(flight.work, charge)
-            case machine.AskContent():
+            case actions.AskContent():
                 ending = self._attempts.ask_content(flight.work, charge)
             case _:
                 self._attempts.store(flight.work, charge)
@@ -491,7 +488,7 @@ class Generations:
 
     # ------------------------------------------------------------ answers of a person
 
-    def _resolve(self, flight: Flight, job: Job, action: machine.Resolve) -> None:
+    def _resolve(self, flight: Flight, job: Job, action: actions.Resolve) -> None:
         klass = _some(job.klass)
         ticks = self._world.clock.ticks()
         attempt = _folder(job.obj).attempt(action.entry.number)
@@ -515,7 +512,7 @@ class Generations:
         flight.work.note(attempt, books.put(store, prefix, attempt.folder, attempt.file("task"), task))
         self._world.wake(flight.key)
 
-    def _cannot_adopt(self, flight: Flight, klass: VideoGenerationClass, action: machine.Resolve) -> str:
+    def _cannot_adopt(self, flight: Flight, klass: VideoGenerationClass, action: actions.Resolve) -> str:
         """One successful GET of the task, and no other object has it."""
         key = self._access.api_key(klass, self._world.clock.ticks())
         if key is None:
@@ -561,7 +558,7 @@ class Generations:
     def _park_on_ledger(self, flight: Flight, why: str, delay: float) -> None:
         """Fail closed: the object waits, and says so once."""
         obj = flight.obj
-        if obj is not None and machine.newest_attempt(obj) is None:
+        if obj is not None and newest_attempt(obj) is None:
             standing = Standing(step=Step.QUEUED, reason=Reason.LEDGER_UNAVAILABLE, message=f"nothing was sent: {why}")
             if step_shown(obj.status.conditions) is not Step.QUEUED:
                 try:
@@ -599,7 +596,7 @@ def ledger_uri(klass: VideoGenerationClass, folder: FolderId) -> str:
 
 
 def _folder(obj: VideoGeneration) -> FolderId:
-    return FolderId(obj.metadata.namespace, obj.metadata.name, machine.active_revision(obj))
+    return FolderId(obj.metadata.namespace, obj.metadata.name, active_revision(obj))
 
 
 def _annotation(obj: VideoGeneration) -> str:

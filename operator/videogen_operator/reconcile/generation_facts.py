@@ -5,15 +5,15 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
-from .. import answers, ledger, machine, writes
+from .. import actions, answers, ledger, writes
 from ..admission import Offer
 from ..api.generation import VideoGeneration
 from ..api.generation_status import Resolved
 from ..api.money import ZERO
 from ..conditions import Reason, Standing, Step, Type
 from ..errors import KubeTrouble
+from ..job import Job, active_revision, finished, newest_attempt, own_number, shows
 from ..ledger import AttemptId, Entry, FolderId, Task
-from ..machine import Job
 from ..redaction import Secret
 from .access import Access
 from .announce import Announcer
@@ -43,7 +43,7 @@ class FactWrites:
 
     # ------------------------------------------------------------ the task
 
-    def task(self, flight: Flight, job: Job, action: machine.RecordTask, *, quiet: bool = False) -> None:
+    def task(self, flight: Flight, job: Job, action: actions.RecordTask, *, quiet: bool = False) -> None:
         """Write 2, or the adoption of a task that is paid for. `quiet` leaves the key to the caller."""
         obj, now = _object(flight), self._world.clock.now()
         attempt = _attempt(job, action.entry)
@@ -62,7 +62,7 @@ class FactWrites:
         if not quiet:
             self._world.wake(flight.key)
 
-    def _announce_task(self, job: Job, obj: VideoGeneration, action: machine.RecordTask, price: Decimal) -> None:
+    def _announce_task(self, job: Job, obj: VideoGeneration, action: actions.RecordTask, price: Decimal) -> None:
         name = job.klass.metadata.name if job.klass else ""
         task = action.task.task_id
         if action.adopted:
@@ -74,7 +74,7 @@ class FactWrites:
 
     # ------------------------------------------------------------ the result
 
-    def result(self, flight: Flight, job: Job, action: machine.Conclude) -> None:
+    def result(self, flight: Flight, job: Job, action: actions.Conclude) -> None:
         """Write 3, or the adoption of a video that is in the bucket."""
         obj, result = _object(flight), action.result
         attempt = _attempt_of(job, result.attempt)
@@ -89,7 +89,7 @@ class FactWrites:
         self._settle(job, attempt)
         self._world.wake(flight.key)
 
-    def _result_standing(self, job: Job, action: machine.Conclude) -> Standing:
+    def _result_standing(self, job: Job, action: actions.Conclude) -> Standing:
         result, output = action.result, action.result.output
         if job.obj.spec.revision > output.revision:
             message = f"revision {output.revision} is stored at {output.uri}; revision {job.obj.spec.revision} is next"
@@ -121,7 +121,7 @@ class FactWrites:
             mismatch=bool(result.mismatch),
         )
 
-    def _announce_result(self, obj: VideoGeneration, action: machine.Conclude, standing: Standing) -> None:
+    def _announce_result(self, obj: VideoGeneration, action: actions.Conclude, standing: Standing) -> None:
         output, cost = action.result.output, writes.usd(action.result.cost_usd)
         if standing.step is Step.OUTPUT_MISSING:
             self._say(obj, Reason.OUTPUT_MISSING, standing.message, action="Adopt", warning=True)
@@ -134,11 +134,11 @@ class FactWrites:
 
     # ------------------------------------------------------------ an end
 
-    def end(self, flight: Flight, job: Job, action: machine.RecordEnd) -> None:
+    def end(self, flight: Flight, job: Job, action: actions.RecordEnd) -> None:
         """An attempt that ended without a video."""
         obj = _object(flight)
         attempt = _attempt(job, action.entry)
-        foreign = machine.own_number(obj, attempt.folder.revision) != attempt.number
+        foreign = own_number(obj, attempt.folder.revision) != attempt.number
         pins = _adoption(job, action.entry) if foreign else None
         price = _price(job, action.entry)
         now = self._world.clock.now()
@@ -157,15 +157,15 @@ class FactWrites:
 
     # ------------------------------------------------------------ a doubt
 
-    def doubt(self, flight: Flight, job: Job, action: machine.Doubt) -> None:
+    def doubt(self, flight: Flight, job: Job, action: actions.Doubt) -> None:
         """An intent without an answer: shown, and after the grace held for a person."""
         obj, attempt = _object(flight), _attempt(job, action.entry)
-        foreign = machine.own_number(obj, attempt.folder.revision) != attempt.number
-        newest = machine.newest_attempt(obj)
+        foreign = own_number(obj, attempt.folder.revision) != attempt.number
+        newest = newest_attempt(obj)
         detail = flight.doubt_detail or (newest.message if newest and newest.message else "")
         standing = _doubtful(action, attempt, _price(job, action.entry), detail)
         known_unknown = newest is not None and newest.state == "Unknown"
-        if foreign or not machine.shows(obj, standing) or (action.held and not known_unknown):
+        if foreign or not shows(obj, standing) or (action.held and not known_unknown):
             write = writes.doubt(
                 obj,
                 attempt,
@@ -183,7 +183,7 @@ class FactWrites:
             return
         self._world.at(flight.key, action.until)
 
-    def answered(self, flight: Flight, job: Job, action: machine.Resolve) -> None:
+    def answered(self, flight: Flight, job: Job, action: actions.Resolve) -> None:
         """A person answered: say what it may cost."""
         if action.answer is ledger.Answer.RESUBMIT:
             price = writes.usd(_price(job, action.entry))
@@ -193,10 +193,10 @@ class FactWrites:
     def refused_answer(self, flight: Flight, why: str) -> None:
         """The annotation cannot be taken: the message says why, beside the ways out."""
         obj = _object(flight)
-        if machine.finished(obj):
+        if finished(obj):
             self._say(obj, "AnswerRefused", f"videogen.dev/resolve was not taken: {why}", action="Adopt", warning=True)
             return
-        newest = machine.newest_attempt(obj)
+        newest = newest_attempt(obj)
         short = newest.id if newest else "r1-a1"
         where = (obj.metadata.namespace, obj.metadata.name)
         message = f"the answer in videogen.dev/resolve was not taken: {why}. {ways_out(short, *where)}"
@@ -242,7 +242,7 @@ def ways_out(short: str, namespace: str, name: str) -> str:
     )
 
 
-def _doubtful(action: machine.Doubt, attempt: AttemptId, price: Decimal, detail: str) -> Standing:
+def _doubtful(action: actions.Doubt, attempt: AttemptId, price: Decimal, detail: str) -> Standing:
     since = action.intent.time
     if not action.held:
         message = f"attempt {attempt.short} of {since:%Y-%m-%dT%H:%M:%SZ} has no answer on record yet; nothing is sent"
@@ -282,13 +282,13 @@ def _attempt_of(job: Job, short: str) -> AttemptId:
 
 def _folder(job: Job) -> FolderId:
     metadata = job.obj.metadata
-    return FolderId(metadata.namespace, metadata.name, machine.active_revision(job.obj))
+    return FolderId(metadata.namespace, metadata.name, active_revision(job.obj))
 
 
 def _resolved(job: Job, entry: Entry) -> Resolved | None:
     if entry.intent is not None and entry.intent.resolved is not None:
         return entry.intent.resolved
-    if job.obj.status.resolved is not None and job.obj.status.submitted_revision == machine.active_revision(job.obj):
+    if job.obj.status.resolved is not None and job.obj.status.submitted_revision == active_revision(job.obj):
         return job.obj.status.resolved
     return job.offer.resolved if isinstance(job.offer, Offer) else None
 
@@ -318,7 +318,7 @@ def _result_pins(job: Job, result: ledger.Result) -> writes.Pins:
 def charge(flight: Flight, job: Job, access: Access, world: World) -> Charge:
     """What the work on the object's task needs. Raises `KubeTrouble` while the key's Secret is missing."""
     klass, folder = job.klass, flight.work.folder
-    number = machine.own_number(job.obj, machine.active_revision(job.obj))
+    number = own_number(job.obj, active_revision(job.obj))
     entry = folder.entry(number) if folder is not None and number is not None else None
     if klass is None or entry is None or entry.task is None:
         raise ValueError("the object has no task")
