@@ -128,6 +128,13 @@ class KubeApi:
             if not more:
                 return found
 
+    def count(self, kind: Kind) -> int:
+        """How many objects there are. Raises `KubeTrouble` with status 404 while the CRD is not served."""
+        page = self._call("GET", f"{_GROUP}/{_PLURALS[kind]}?limit=1", accept=_METADATA_LIST)
+        if page is None:
+            raise KubeTrouble(f"{_PLURALS[kind]} are not served: are the CRDs installed?", status=404)
+        return len(page.get("items") or ()) + int(page.get("metadata", {}).get("remainingItemCount") or 0)
+
     def secret(self, name: str) -> Mapping[str, str] | None:
         found = self._call("GET", f"/api/v1/namespaces/{quote(self._namespace)}/secrets/{quote(name, safe='')}")
         if found is None:
