@@ -1,18 +1,16 @@
 """Keys and prompts appear nowhere: not in the log at its most talkative, not in a status, an event or the ledger."""
 
 import base64
-import copy
-import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
 
 import class_manifests
 from integration.harness import Site, condition, make_site
+from integration.lifecycle import another_operator
 from podrunner.pod import Pod
 from stack import Stack
 
@@ -49,13 +47,8 @@ def found_in(places: Mapping[str, bytes], value: str) -> list[str]:
 @pytest.fixture
 def talkative(stack: Stack, operator: Pod) -> Iterator[Pod]:
     """In place of the session's operator, one that logs all it can."""
-    operator.terminate()
-    deployment: dict[str, Any] = copy.deepcopy(dict(stack.release.deployment))
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    settings = [one for one in container["env"] if one["name"] != "VIDEOGEN_LOG_LEVEL"]
-    container["env"] = [*settings, {"name": "VIDEOGEN_LOG_LEVEL", "value": "debug"}]
-    with Pod(stack.plane, dataclasses.replace(stack.release, deployment=deployment)) as pod:
-        yield pod.start().wait_ready()
+    with another_operator(stack, operator, VIDEOGEN_LOG_LEVEL="debug") as pod:
+        yield pod
 
 
 def live_all_lives(stack: Stack) -> Site:
