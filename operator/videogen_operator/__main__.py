@@ -38,6 +38,7 @@ _DRAIN_SECONDS: Final = 600.0  # the pod's grace period ends it earlier
 _SHORT: Final = 10.0
 _RELIST_SECONDS: Final = 600.0
 _CHECK_SECONDS: Final = 1.0
+_LIST_SECONDS: Final = 120.0
 _M_ARENA_MAX: Final = -8  # glibc's malloc.h
 
 
@@ -50,14 +51,22 @@ class Operator:
         self._kube = kube
         self._stop = threading.Event()
         self._not_ready = "starting"
+        self._expected = 0  # objects that the first list must show
+        self._list_by = 0.0  # ticks after which it is no longer waited for: some may have been deleted meanwhile
         threads = {Lane.TURN: settings.workers, Lane.SUBMIT: _SUBMIT_THREADS, Lane.COPY: settings.copy_workers}
         self._workers = Workers(whole.world.queue, whole.turn, threads)
+        self._failures, self._watch_trouble = 0, ""
         self._watcher = Watcher(whole.records, whole.generations.notice, whole.classes.notice, kube.connection)
         self._health = HealthServer(
             settings.http_host,
             settings.http_port,
             live={"workers": self._dead_workers},
-            ready={"start": lambda: self._not_ready, "workers": self._dead_workers, "watch": self._dead_watch},
+            ready={
+                "start": lambda: self._not_ready,
+                "workers": self._dead_workers,
+                "watch": self._dead_watch,
+                "list": self._unlisted,
+            },
         )
 
     def stop(self, *_: object) -> None:
@@ -73,6 +82,7 @@ class Operator:
         if self._prime():
             self._workers.start()
             self._watcher.start()
+            self._list_by = self._whole.world.clock.ticks() + _LIST_SECONDS
             self._not_ready = ""
             log.info("ready", extra={"writer": self._whole.world.writer})
             code = self._watch_over()
@@ -84,7 +94,7 @@ class Operator:
         """Wait for the CRDs and know every class before the first object asks for one; False if told to stop."""
         while not self._stop.is_set():
             try:
-                self._kube.names(Kind.GENERATION)
+                self._expected = self._kube.count(Kind.GENERATION)
                 for _, name in self._kube.names(Kind.CLASS):
                     self._whole.classes.prime(name)
                     self._whole.world.wake(Key(CLASS_KIND, "", name))
@@ -106,14 +116,34 @@ class Operator:
             if not self._workers.alive():
                 log.critical("a worker thread died; the process ends and is started anew")
                 return THREAD_DIED
-            if not self._watcher.alive():
-                self._stop.wait(min(30.0, float(self._watcher.starts)))
-                if not self._stop.is_set():
-                    self._watcher.start()
+            self._keep_watching()
             if self._whole.world.clock.ticks() >= relist:
                 relist += _RELIST_SECONDS
                 self._forget_lost()
         return STOPPED
+
+    def _keep_watching(self) -> None:
+        """A watch that ended is started anew, but not before both kinds are served: kopf ignores one that comes later.
+
+        While kopf tries by itself, what it meets is asked for directly, so that readiness can say it.
+        """
+        failures = self._watcher.failures
+        if not self._watcher.alive():
+            self._stop.wait(min(30.0, float(self._watcher.starts)))
+            self._watch_trouble = self._what_fails()
+            if not self._watch_trouble and not self._stop.is_set():
+                self._watcher.start()
+        elif failures != self._failures:
+            self._watch_trouble = self._what_fails()
+            self._failures = self._failures if self._watch_trouble else failures
+
+    def _what_fails(self) -> str:
+        try:
+            self._kube.names(Kind.CLASS)
+            self._kube.names(Kind.GENERATION)
+        except KubeTrouble as trouble:
+            return str(trouble)
+        return ""
 
     def _forget_lost(self) -> None:
         """Drop what was deleted while no watch was looking."""
@@ -129,7 +159,13 @@ class Operator:
         return "a worker thread died" if started and not self._workers.alive() else ""
 
     def _dead_watch(self) -> str:
-        return "" if self._watcher.alive() else "the watch is not running"
+        return self._watch_trouble or ("" if self._watcher.alive() else "the watch is not running")
+
+    def _unlisted(self) -> str:
+        seen = len(self._whole.records)
+        if seen >= self._expected or self._whole.world.clock.ticks() > self._list_by:
+            return ""
+        return f"the first list has shown {seen} of {self._expected} objects"
 
     # ------------------------------------------------------------ the end
 

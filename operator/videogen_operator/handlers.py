@@ -56,16 +56,23 @@ class NoProgress(kopf.ProgressStorage):
 
 
 class EndlessBackoff:
-    """Delays between kopf's tries: endless, capped, with jitter; an outage never ends the watch."""
+    """Delays between kopf's tries: endless, capped, with jitter; an outage never ends the watch.
+
+    `failed` is called for each try that failed: kopf takes the first delay before the first try, the next ones after.
+    """
+
+    def __init__(self, failed: Callable[[], None]) -> None:
+        self._failed = failed
 
     def __iter__(self) -> Iterator[float]:
-        tries = 0
+        tries = 1
         while True:
-            tries += 1
             yield backoff.delay(tries, "watch", base=1.0, most=_LONGEST_BACKOFF)
+            tries += 1
+            self._failed()
 
 
-def configure(settings: kopf.OperatorSettings) -> None:
+def configure(settings: kopf.OperatorSettings, failed: Callable[[], None]) -> None:
     """Set kopf up as it is used here; each line has its reason in `docs/decisions/0001`."""
     settings.posting.enabled = False
     settings.scanning.disabled = True
@@ -73,7 +80,7 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.queueing.idle_timeout = 0.2
     settings.networking.request_timeout = 15
     settings.networking.connect_timeout = 5
-    settings.networking.error_backoffs = EndlessBackoff()
+    settings.networking.error_backoffs = EndlessBackoff(failed)
     settings.persistence.finalizer = "kopf.videogen.dev/unused"  # kopf removes the finalizer of this name
     settings.persistence.diffbase_storage = NoDiffBase()
     settings.persistence.progress_storage = NoProgress()
@@ -129,6 +136,10 @@ class Watcher:
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
         self.starts = 0
+        self.failures = 0  # tries of kopf's that failed, over all starts
+
+    def _failed(self) -> None:
+        self.failures += 1
 
     def _login(self, connection: Callable[[], Connection]) -> None:
         @kopf.on.login(registry=self._registry)
@@ -173,7 +184,7 @@ class Watcher:
         if self._stopped.is_set():
             return
         settings = kopf.OperatorSettings()
-        configure(settings)
+        configure(settings, self._failed)
         await kopf.operator(
             registry=self._registry, settings=settings, clusterwide=True, standalone=True, stop_flag=self._stop
         )
