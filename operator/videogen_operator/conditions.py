@@ -52,7 +52,6 @@ class Reason(StrEnum):
     CLASS_NOT_FOUND = "ClassNotFound"
     QUEUED = "Queued"
     SUSPENDED = "Suspended"
-    CONCURRENCY_LIMIT = "ConcurrencyLimit"
     RATE_LIMITED = "RateLimited"
     BREAKER_OPEN = "BreakerOpen"
     MODEL_UNAVAILABLE = "ModelUnavailable"
@@ -74,7 +73,6 @@ class Reason(StrEnum):
     PRICE_ABOVE_MAX = "PriceAboveMax"
     REQUEST_CHANGED = "RequestChanged"
     LEDGER_CONFLICT = "LedgerConflict"
-    INVALID_OBJECT = "InvalidObject"
     # needs a person
     SUBMISSION_OUTCOME_UNKNOWN = "SubmissionOutcomeUnknown"
     # final, not billed

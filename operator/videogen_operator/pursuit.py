@@ -250,7 +250,7 @@ def after_content(pursuit: Pursuit, answer: answers.ContentAnswer, now: Moment, 
     p = _again(pursuit, Reason.DOWNLOADING, answer.detail, now, pace)
     match answer:
         case answers.NotReady():
-            return _no_sooner(p, answer.retry_after, now)
+            return _or_give_up(_no_sooner(p, answer.retry_after, now), Clear.NO_VIDEO, now, pace)
         case answers.Gone():
             return _or_give_up(p, Clear.GONE, now, pace)
         case answers.ContentFailure():

@@ -201,7 +201,8 @@ class Status(Model):
     completion_time: Time | None = None
     """When the revision was done, well or badly (UTC)."""
     attempts: Annotated[tuple[Attempt, ...], Field(max_length=10, json_schema_extra=list_map("id"))] = ()
-    """The submissions, oldest first. The newest ten are kept; only those that cost nothing are ever dropped."""
+    """The submissions, oldest first. Ten are kept, the newest always; of a full list those that cost nothing go
+    first, and the bucket keeps all."""
     cost: Cost | None = None
     """What this object's requests cost in all, in US dollars."""
     output: Output | None = None
