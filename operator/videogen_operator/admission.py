@@ -91,19 +91,20 @@ def _namespace(klass: VideoGenerationClass, namespace: str, labels: Mapping[str,
 
 def _no_model(model: str, klass: VideoGenerationClass) -> str:
     offered = ", ".join(m.name for m in klass.spec.models)
-    return f"class {klass.metadata.name} does not offer model {model}; it offers {offered}"
+    return f"class {klass.metadata.name} does not offer model {model}: set spec.model to one of {offered}"
 
 
 def _no_tier(tier: str, model: OfferedModel, klass: VideoGenerationClass) -> str:
     offered = ", ".join(t.name for t in klass.spec.tiers if model.makes(t.name))
-    return f"class {klass.metadata.name} does not make tier {tier} with model {model.name}; it makes {offered}"
+    name = klass.metadata.name
+    return f"class {name} does not make tier {tier} with model {model.name}: set spec.tier to one of {offered}"
 
 
 def _aspect_ratio(wanted: _Wanted, _spec: Spec, _model: OfferedModel, tier: Tier) -> Refusal | None:
     if wanted.aspect_ratio in tier.sizes:
         return None
     offered = ", ".join(tier.sizes)
-    message = f"tier {tier.name} is made in {offered}, not in {wanted.aspect_ratio}"
+    message = f"tier {tier.name} is made in {offered}, not in {wanted.aspect_ratio}: set spec.aspectRatio"
     return Refusal(reason=Reason.ASPECT_RATIO_NOT_OFFERED, message=message)
 
 
@@ -111,7 +112,7 @@ def _duration(wanted: _Wanted, _spec: Spec, _model: OfferedModel, tier: Tier) ->
     if wanted.duration_seconds in tier.durations_seconds:
         return None
     offered = ", ".join(map(str, tier.durations_seconds))
-    message = f"tier {tier.name} is made in lengths of {offered} seconds, not {wanted.duration_seconds}"
+    message = f"tier {tier.name} is made in lengths of {offered} seconds, not {wanted.duration_seconds}: set spec.durationSeconds"
     return Refusal(reason=Reason.DURATION_NOT_OFFERED, message=message)
 
 

@@ -218,7 +218,9 @@ class Desk:
         model = self.models.get(waiter.model)
         for why, closed in self.closures.items():
             if _is_shut(closed, ticks):
-                message = f"class {self.name} is closed ({why.value}): {closed.message}{where}"
+                message = (
+                    f"class {self.name} is closed ({why.value}): {closed.message}; kubectl describe vgclass {self.name}"
+                )
                 return Standing(step=Step.QUEUED, reason=_SHOWN.get(why, Reason.BREAKER_OPEN), message=message)
         if model is not None:
             message = f"not billed: {model.message}; it is tried again by itself{where}"

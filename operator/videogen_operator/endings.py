@@ -105,7 +105,7 @@ _BILLS: Final[Mapping[str, str]] = {
 def final_standing(end: ledger.End) -> Standing:
     """The final failure that an end stands for."""
     reason = Reason(end.reason) if end.reason in set(Reason) else Reason.GENERATION_FAILED
-    message = f"{end.detail or end.reason}; {_BILLS[end.billing]}; to try again, raise spec.revision"
+    message = f"{(end.detail or end.reason).rstrip('.')}; {_BILLS[end.billing]}; to try again, raise spec.revision"
     return _failure(_failed_step(end), reason, message)
 
 

@@ -182,7 +182,7 @@ class Classes:
         now, ticks = self._world.clock.now(), self._world.clock.ticks()
         desk.see(klass.status.reservations, ticks)
         initial: tuple[Mapping[str, Any], ...] = ()
-        if klass.status.initialized_time is None:
+        if klass.status.initialized_time is None and Closure.STORAGE not in desk.closures:
             initial = self._rebuild(klass, desk)
         may_spend = not initial and klass.status.initialized_time is not None and not self._world.stopping.is_set()
         plan = desk.plan(klass, now=now, ticks=ticks, writer=self._world.writer, may_spend=may_spend)
