@@ -112,7 +112,8 @@ def _duration(wanted: _Wanted, _spec: Spec, _model: OfferedModel, tier: Tier) ->
     if wanted.duration_seconds in tier.durations_seconds:
         return None
     offered = ", ".join(map(str, tier.durations_seconds))
-    message = f"tier {tier.name} is made in lengths of {offered} seconds, not {wanted.duration_seconds}: set spec.durationSeconds"
+    asked = wanted.duration_seconds
+    message = f"tier {tier.name} is made in lengths of {offered} seconds, not {asked}: set spec.durationSeconds"
     return Refusal(reason=Reason.DURATION_NOT_OFFERED, message=message)
 
 
