@@ -31,7 +31,7 @@ class UnstructuralError(Exception):
     """A model has a shape that no structural schema of Kubernetes can say."""
 
 
-def structural(node: Any, definitions: Schema, path: str) -> Any:  # noqa: ANN401 - JSON is of any type
+def structural(node: Any, definitions: Schema, path: str) -> Any:
     """The JSON schema of pydantic in the form that the API server takes, `$ref` inlined, descriptions on one line."""
     if isinstance(node, list):
         return [structural(item, definitions, path) for item in node]
@@ -94,7 +94,7 @@ def _place(keyword: str) -> int:
     return last.index(keyword) + 1 if keyword in last else 0
 
 
-def _without_defaults(node: Any) -> Any:  # noqa: ANN401 - JSON is of any type
+def _without_defaults(node: Any) -> Any:
     """A status has no defaults: a default would claim what the operator never wrote."""
     if isinstance(node, list):
         return [_without_defaults(item) for item in node]
