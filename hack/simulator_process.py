@@ -36,7 +36,7 @@ class SimulatorProcess:
 
     def __init__(self, *options: str) -> None:
         self._options: Sequence[str] = options
-        self._control_key = secrets.token_urlsafe(12)
+        self._control_key = secrets.token_hex(12)  # never begins with a dash, which argparse would take for an option
 
     def __enter__(self) -> Self:
         self._keeper = Keeper("videogen-simulator")

@@ -103,7 +103,7 @@ def test_the_operator_may_write_status_and_events_and_nothing_else() -> None:
             "resources": ["videogenerations/status", "videogenerationclasses/status"],
             "verbs": ["patch"],
         },
-        {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+        {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
         {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]},
     ]
 

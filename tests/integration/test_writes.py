@@ -19,10 +19,6 @@ VIDEOS = 50
 AT_ONCE = 10  # so few that each one's first visit finds a free permit
 QUIET_SECONDS = 20.0
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
-# What the chart grants beyond what a run like this one uses, with the reason.
-SPARE = {
-    ("events.k8s.io", "events", "patch"): "one event that is seen often is counted, not made again",
-}
 
 Right = tuple[str, str, str]
 
@@ -198,4 +194,4 @@ def test_nothing_is_asked_for_without_the_right(everything_asked: Run, stack: St
 
 
 def test_no_right_is_granted_without_need(everything_asked: Run, stack: Stack) -> None:
-    assert granted(stack) - used(stack) == set(SPARE)
+    assert granted(stack) - used(stack) == set()

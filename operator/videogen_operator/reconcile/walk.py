@@ -64,11 +64,11 @@ class Walk:
 
     def turn(self, key: Key, _lane: Lane) -> None:
         """Look at every entry of a class, once a minute."""
-        self._world.wake(key, self._world.seconds.walk)
         try:
             raw = self._world.kube.read(Kind.CLASS, "", key.name)
             if raw is None:
-                return
+                return  # a class that is made again is walked anew
+            self._world.wake(key, self._world.seconds.walk)
             klass = VideoGenerationClass.model_validate(raw)
             store = self._access.store(klass, self._world.clock.ticks())
             desk = self._desks.desk(key.name)
