@@ -418,3 +418,17 @@ def test_an_object_without_a_class_is_told_when_there_is_no_default() -> None:
     cluster.kube.put(manifest)
     run(cluster, 60)
     assert "none is marked as the default" in cluster.condition("Ready")["message"]
+
+
+def test_objects_that_wait_are_not_kept_in_memory() -> None:
+    cluster = Cluster()
+    cluster.ready(limits={"maxInFlight": 1, "submitConcurrency": 1})
+    cluster.api.lives = [Life(polls=["queued"] * 500)]
+    cluster.kube.put(object_manifest("first"))
+    cluster.kube.put(object_manifest("second"))
+    with Process(cluster) as process:
+        process.run(300)
+        flights = {key.name: flight for key, flight in process.whole.generations._flights.items()}
+    assert flights["first"].obj is not None
+    assert flights["second"].obj is None
+    assert flights["second"].work.folder is None

@@ -51,6 +51,7 @@ class Flight:
 
     key: Key
     obj: VideoGeneration | None = None
+    uid: str = ""  # of the object as last read
     stale: bool = True
     work: Work = field(default_factory=Work)
     folder_stale: bool = False
@@ -70,10 +71,16 @@ class Flight:
     overdue_told: bool = False
     trouble_told: bool = False
 
+    def rest(self) -> None:
+        """It waits for a slot or an edit: what was read is dropped, since it is read afresh before anything is done."""
+        if self.work.pursuit is None and not self.work.unwritten and self.fence is None:
+            self.obj, self.stale = None, True
+            self.work.forget_folder()
+
     def start_over(self) -> None:
         """Another object under the same name, or another revision: nothing known before counts."""
         fresh = Flight(self.key)
-        for name in set(self.__slots__) - {"key", "obj", "stale"}:
+        for name in set(self.__slots__) - {"key", "obj", "uid", "stale"}:
             setattr(self, name, getattr(fresh, name))
 
 

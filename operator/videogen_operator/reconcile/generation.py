@@ -37,6 +37,7 @@ log: Final = logging.getLogger("videogen_operator.generation")
 
 _LANES: Final[Mapping[type, Lane]] = {actions.Send: Lane.SUBMIT, actions.Store: Lane.COPY}
 _KEEPS_GRANT: Final = (actions.Recall, actions.Begin, actions.Send, actions.Wait)
+_WAITING: Final = frozenset({Step.QUEUED, Step.SUSPENDED, Step.PENDING, Step.REFUSED})
 _TROUBLE_RETRY: Final = 2.0
 _LOST_RACES: Final = 5
 
@@ -170,6 +171,8 @@ class Generations:
             desk.leave(flight.key)
             self._desks.wake(desk.name)
         self._perform(flight, job, action, desk)
+        if isinstance(action, actions.Forget | actions.Join) and step_shown(job.obj.status.conditions) in _WAITING:
+            flight.rest()
 
     def _read(self, flight: Flight) -> bool:
         """The object as it is now; whether there is anything to do for it."""
@@ -186,7 +189,9 @@ class Generations:
             return False
         self._records.written(raw)
         before, flight.obj = flight.obj, obj
-        if before is not None and before.metadata.uid != obj.metadata.uid:
+        another = flight.uid not in {"", obj.metadata.uid}
+        flight.uid = obj.metadata.uid
+        if another:
             self._leave(flight)
             flight.start_over()
         elif before is not None and (flight.doubt_ticket or _asked(before) != _asked(obj)):
