@@ -351,6 +351,8 @@ def test_a_store_without_conditional_writes_closes_the_class() -> None:
     ready = {c["type"]: c for c in cluster.klass()["status"]["conditions"]}
     assert ready["StorageReady"]["reason"] == "ConditionalWritesUnsupported"
     assert ready["Ready"]["status"] == "False"
+    assert cluster.status()["phase"] == "Queued"
+    assert "ConditionalWritesUnsupported" in cluster.condition("Ready")["message"]
     assert cluster.api.posts == []
 
 

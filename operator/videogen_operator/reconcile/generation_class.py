@@ -192,7 +192,8 @@ class Classes:
             return
         for key in desk.apply(plan, self._world.writer):
             self._generations.notice(key)
-        for waiter in desk.passed_over() if klass.status.initialized_time is not None else []:
+        decided = klass.status.initialized_time is not None or desk.shut(ticks)
+        for waiter in desk.passed_over() if decided else []:
             self._generations.pass_over(waiter.key, desk.why_waiting(waiter, ticks))
         self._again(klass, desk, probed)
         if initial:
