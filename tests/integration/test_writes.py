@@ -182,8 +182,9 @@ def _role(stack: Stack, binding: Object) -> Object:
 
 
 def used(stack: Stack) -> set[Right]:
-    """What the operator asked for, by the audit log of the whole session."""
-    asked = [one for one in stack.audit(stack.release.user) if "objectRef" in one]
+    """What the operator asked for, by the audit log of the whole session; kubectl is another test with its token."""
+    said = stack.audit(stack.release.user)
+    asked = [one for one in said if "objectRef" in one and not one.get("userAgent", "").startswith("kubectl/")]
     return {(one["objectRef"].get("apiGroup", ""), resource(one), one["verb"]) for one in asked}
 
 
