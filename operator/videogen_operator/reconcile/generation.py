@@ -220,7 +220,7 @@ class Generations:
 
     def _job(self, flight: Flight, obj: VideoGeneration, klass: VideoGenerationClass | None, desk: Desk | None) -> Job:
         now = self._world.moment()
-        folder_id = FolderId(obj.metadata.namespace, obj.metadata.name, active_revision(obj))
+        folder_id = _folder(obj)
         self._note_doubt(flight, now.ticks)
         self._note_intent(flight, obj, now.ticks)
         seconds = self._world.seconds
@@ -450,7 +450,7 @@ class Generations:
 
     def _close(self, flight: Flight, job: Job, number: int, desk: Desk) -> None:
         klass = _some(job.klass)
-        attempt = FolderId(job.obj.metadata.namespace, job.obj.metadata.name, active_revision(job.obj)).attempt(number)
+        attempt = _folder(job.obj).attempt(number)
         store = self._access.store(klass, self._world.clock.ticks())
         self._submission.close(flight, attempt, store, klass.spec.storage.s3.prefix)
         desk.leave(flight.key)
@@ -460,7 +460,7 @@ class Generations:
         klass = _some(job.klass)
         endpoint = task.endpoint or klass.spec.provider.open_ai_videos.endpoints[0]
         document = task.model_copy(update={"endpoint": endpoint})
-        attempt = FolderId(job.obj.metadata.namespace, job.obj.metadata.name, active_revision(job.obj)).attempt(number)
+        attempt = _folder(job.obj).attempt(number)
         store = self._access.store(klass, self._world.clock.ticks())
         found = books.put(store, klass.spec.storage.s3.prefix, attempt.folder, attempt.file("task"), document)
         flight.work.note(attempt, found)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from .. import backoff, class_conditions, ledger
+from ..api.generation_class import KIND as CLASS_KIND
 from ..api.generation_class import Reservation, VideoGenerationClass
 from ..api.meta import ConditionStatus, Key, to_wire
 from ..class_conditions import PENDING, ClassType, Health, Probe
@@ -290,7 +291,7 @@ class Classes:
         opening = desk.next_opening(ticks)
         if opening is not None:
             dues.append(opening)
-        self._world.at(Key("VideoGenerationClass", "", klass.metadata.name), max(min(dues), ticks))
+        self._world.at(Key(CLASS_KIND, "", klass.metadata.name), max(min(dues), ticks))
 
 
 def _said(condition: Any) -> tuple[str, str, str, str, int | None]:
