@@ -5,7 +5,9 @@ PYTHON ?= python3
 SETUP := $(PYTHON) hack/bootstrap.py
 # How many test processes run side by side; each has a control plane of its own.
 WORKERS ?= 2
-PYTEST := python -m pytest -p pytest_interruption -n $(WORKERS) --dist loadfile \
+# The tests' order is shuffled by the commit: another one each time, and the same wherever that commit is tested.
+SEED ?= $(shell printf '%d' 0x$$(git rev-parse --short=7 HEAD 2>/dev/null || echo 0))
+PYTEST := python -m pytest -p pytest_interruption --randomly-seed=$(SEED) -n $(WORKERS) --dist loadfile \
 	--allow-hosts=127.0.0.1,127.0.0.2,::1,localhost
 
 .DEFAULT_GOAL := help

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytest.register_assert_rewrite("contracts")  # so that a failure in there shows both sides
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One line a number; with pytest-xdist, too, since properties travel with the reports."""
