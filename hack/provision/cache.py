@@ -3,9 +3,12 @@
 import fcntl
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+_in_this_process: dict[str, threading.Lock] = {}
 
 
 def root(environ: Mapping[str, str] = os.environ) -> Path:
@@ -36,10 +39,12 @@ def key(*parts: str | bytes) -> str:
 def only_one(name: str, waiting: Callable[[], None]) -> Iterator[None]:
     """Let one process at a time make a part; `waiting` is called once when another one is at it.
 
-    The lock goes with the process that holds it, so a killed set-up blocks nobody.
+    Threads of this process wait for each other silently, since its progress is on the screen already. The lock goes
+    with the process that holds it, so a killed set-up blocks nobody.
     """
     root().mkdir(parents=True, exist_ok=True)
-    with (root() / f".{name}.lock").open("w") as lock:
+    mine = _in_this_process.setdefault(name, threading.Lock())
+    with mine, (root() / f".{name}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,11 +1,14 @@
 """Set-up: parts side by side, the first failure ends all, an interruption leaves nothing."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -142,6 +145,23 @@ def test_two_set_ups_at_once_make_a_part_once() -> None:
         assert said.keys() == {"inside", "waiting"}
         said["inside"].kill()
         assert _line(said["waiting"]) == "inside"
+
+
+def test_parts_of_one_set_up_wait_for_each_other_without_a_word() -> None:
+    """Two parts need the installer; whoever makes it shows the progress, and no other set-up is at it."""
+    said: list[str] = []
+    inside = threading.Barrier(2)
+
+    def one() -> None:
+        broken = contextlib.suppress(threading.BrokenBarrierError)
+        with cache.only_one("part", lambda: said.append("waiting")), broken:
+            inside.wait(0.05)
+
+    with ThreadPoolExecutor(2) as pool:
+        for future in [pool.submit(one), pool.submit(one)]:
+            future.result()
+    assert said == []
+    assert inside.broken, "both were inside at once"
 
 
 def _line(process: subprocess.Popen[str]) -> str:
