@@ -113,7 +113,9 @@ def judge(
     if newest is None:
         return Next(1)
     verdict = _newest(folder, newest, request, class_name, unsent)
-    return (_in_the_way(folder, newest, unsent) or verdict) if isinstance(verdict, Next | Mine) else verdict
+    if isinstance(verdict, Next | Mine):
+        verdict = _in_the_way(folder, newest, unsent) or verdict
+    return _compared(folder, verdict, request, class_name) if isinstance(verdict, Mine) else verdict
 
 
 def _newest(
@@ -139,17 +141,36 @@ def _after_end(folder: Folder, newest: Entry, request: Request | None, class_nam
 
 
 def _in_the_way(folder: Folder, newest: Entry, unsent: AbstractSet[str]) -> Verdict | None:
-    """What forbids a POST although the newest attempt allows it: a later attempt that cost nothing hides nothing."""
+    """What forbids a POST although the newest attempt allows it: a later attempt that cost nothing hides nothing.
+
+    An unsent intent of our own is gone on with only where nothing else is in the way.
+    """
+    mine: Mine | None = None
     for number, entry in sorted(folder.entries.items(), reverse=True):
-        if entry.end and entry.end.state in _PAID_ENDS:
-            return Over(entry, entry.end)
-        if number == newest.number or entry.end:
-            continue
-        if entry.resolved and entry.resolved.answer is Answer.ABANDON:
-            return GivenUp(entry)
-        if entry.intent and not entry.intent.closing and not entry.resolved:
-            return Mine(entry, entry.intent) if entry.intent.ticket in unsent else Unanswered(entry, entry.intent)
+        found = _hindrance(entry, unsent, newest=number == newest.number)
+        if isinstance(found, Mine):
+            mine = mine or found
+        elif found is not None:
+            return found
+    return mine
+
+
+def _hindrance(entry: Entry, unsent: AbstractSet[str], *, newest: bool) -> Verdict | None:
+    if entry.end and entry.end.state in _PAID_ENDS:
+        return Over(entry, entry.end)
+    if newest or entry.end:
+        return None
+    if entry.resolved and entry.resolved.answer is Answer.ABANDON:
+        return GivenUp(entry)
+    if entry.intent and not entry.intent.closing and not entry.resolved:
+        return Mine(entry, entry.intent) if entry.intent.ticket in unsent else Unanswered(entry, entry.intent)
     return None
+
+
+def _compared(folder: Folder, mine: Mine, request: Request | None, class_name: str) -> Verdict:
+    """Our unsent attempt goes on only beside what a next one could follow; the status may name an older one."""
+    others = [entry for entry in folder.entries.values() if entry is not mine.entry]
+    return _other_class(others, class_name) or _other_content(others, request) or mine
 
 
 def _next(folder: Folder, newest: Entry, request: Request | None, class_name: str) -> Verdict:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -305,6 +306,21 @@ def test_an_attempt_without_any_file_cannot_be_judged() -> None:
 def test_an_older_task_comes_before_our_own_unused_intent() -> None:
     folder = make_folder(an_intent(), RESUBMIT, a_task(), an_intent(2))
     assert isinstance(judge(folder, OURS, CLASS, own=2, unsent={"ticket-2"}), LiveTask)
+
+
+def test_an_older_doubt_comes_before_our_own_unused_intent() -> None:
+    folder = make_folder(an_intent(), an_intent(2), a_closing(3))
+    assert judge(folder, OURS, CLASS, unsent={"ticket-2"}) == Unanswered(folder.entry(1), an_intent())
+
+
+@pytest.mark.parametrize(
+    ("older", "verdict"), [({"class_": "rehearsal"}, OtherClass), ({"request": OTHER}, OtherContent)]
+)
+def test_our_own_unused_intent_is_compared_with_the_attempt_that_the_status_names(
+    older: dict[str, Any], verdict: type[Verdict]
+) -> None:
+    folder = make_folder(an_intent(**older), an_end(), an_intent(2))
+    assert isinstance(judge(folder, OURS, CLASS, own=1, unsent={"ticket-2"}), verdict)
 
 
 # ---------------------------------------------------------------- all folders of two attempts
