@@ -369,6 +369,7 @@ def make_pace(**changes: float) -> Pace:
         "slow": 60.0,
         "content_retry": 4.0,
         "copy_trouble": 30.0,
+        "storage_warning": 300.0,
         "abandon_after": 86400.0,
         "give_up_span": 3600.0,
     }

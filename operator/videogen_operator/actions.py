@@ -35,6 +35,13 @@ class Show:
 
 
 @dataclass(frozen=True, slots=True)
+class Warn:
+    """An event, once, and no write: the conditions say it already, and by now it has lasted too long."""
+
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
 class Observe:
     """A new generation was seen and changes nothing that is shown but `observedGeneration`."""
 
@@ -148,6 +155,7 @@ Action = (
     | Wait
     | Recall
     | Show
+    | Warn
     | Observe
     | Join
     | Begin

@@ -9,7 +9,7 @@ from .api.generation import RESOLVE_ANNOTATION, VideoGeneration
 from .api.generation_class import VideoGenerationClass
 from .api.generation_status import Attempt, AttemptState
 from .api.meta import ConditionStatus
-from .conditions import Standing, Step, Type, find, step_shown
+from .conditions import Reason, Standing, Step, Type, find, step_shown
 from .ledger import Answer, Folder
 from .pursuit import Pace, Pursuit
 
@@ -51,6 +51,7 @@ class Job:
     pursuit: Pursuit | None = None
     pace: Pace | None = None
     waits: Standing | None = None  # the queue passed this object over, and why
+    told: frozenset[Reason] = frozenset()  # what this process has warned of by an event
 
 
 def newest_attempt(obj: VideoGeneration) -> Attempt | None:

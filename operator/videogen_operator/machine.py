@@ -27,6 +27,7 @@ from .actions import (
     Show,
     Store,
     Wait,
+    Warn,
 )
 from .admission import Offer, Refusal
 from .api.generation import VideoGeneration
@@ -289,15 +290,17 @@ def _show_progress(job: Job, p: Pursuit, pace: Pace, now: Moment) -> Action:
     standing = progress(p, pace, now, job.obj)
     if job.obj.status.observed_generation != job.obj.metadata.generation or differs(job, standing):
         return Show(standing, p.due)
+    if pursuit.storage_is_down(p, now, pace) and Reason.STORAGE_UNAVAILABLE not in job.told:
+        return Warn(standing)
     return Wait(_next_sight(p, pace, now))
 
 
 def _next_sight(p: Pursuit, pace: Pace, now: Moment) -> float:
-    """The next due time, or the moment from which a slow copy must be shown."""
+    """The next due time, or the moment from which a slow copy must be shown or warned of."""
     if p.completed is None:
         return p.due
-    shown_from = p.completed.ticks + pace.copy_trouble
-    return min(p.due, shown_from + 0.1) if now.ticks <= shown_from else p.due
+    marks = (p.completed.ticks + pace.copy_trouble, pursuit.storage_warning_at(p, pace))
+    return min(p.due, *(mark + 0.1 for mark in marks if now.ticks <= mark), p.due)
 
 
 def progress(p: Pursuit, pace: Pace, now: Moment, obj: VideoGeneration) -> Standing:

@@ -43,6 +43,7 @@ class Pace:
     slow: float
     content_retry: float
     copy_trouble: float
+    storage_warning: float
     abandon_after: float
     give_up_span: float
 
@@ -147,6 +148,17 @@ def overdue(pursuit: Pursuit, now: Moment, pace: Pace) -> bool:
 def copy_in_trouble(pursuit: Pursuit, now: Moment, pace: Pace) -> bool:
     """Completed, and not stored for so long that a person should see it."""
     return pursuit.completed is not None and now.ticks - pursuit.completed.ticks > pace.copy_trouble
+
+
+def storage_is_down(pursuit: Pursuit, now: Moment, pace: Pace) -> bool:
+    """A paid video waits for the bucket for so long that somebody should be called."""
+    waits = pursuit.completed is not None and pursuit.trouble is Reason.STORAGE_UNAVAILABLE
+    return waits and now.ticks > storage_warning_at(pursuit, pace)
+
+
+def storage_warning_at(pursuit: Pursuit, pace: Pace) -> float:
+    """From when on (ticks) a bucket that does not take a completed video is warned of."""
+    return (pursuit.completed.ticks if pursuit.completed else pursuit.due) + pace.storage_warning
 
 
 # ---------------------------------------------------------------- polls

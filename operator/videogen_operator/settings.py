@@ -61,6 +61,9 @@ class Settings:
     slow_poll_seconds: float = _setting(60.0, "Time between two status checks of a late or unreachable task.")
     content_retry_seconds: float = _setting(4.0, "First delay when a completed video cannot be fetched yet.")
     copy_trouble_seconds: float = _setting(30.0, "A copy that takes longer is shown as Storing.")
+    storage_warning_seconds: float = _setting(
+        300.0, "A bucket that does not take a completed video for this long is warned of by an event."
+    )
     give_up_span_seconds: float = _setting(3600.0, "Over how long a gateway must repeat that a task is gone.")
     storage_recheck_seconds: float = _setting(300.0, "How often a bucket is tested with a probe write.")
 

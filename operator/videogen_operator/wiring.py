@@ -66,6 +66,7 @@ def seconds(settings: Settings) -> Seconds:
         slow_poll=settings.slow_poll_seconds,
         content_retry=settings.content_retry_seconds,
         copy_trouble=settings.copy_trouble_seconds,
+        storage_warning=settings.storage_warning_seconds,
         give_up_span=settings.give_up_span_seconds,
         storage_recheck=settings.storage_recheck_seconds,
     )

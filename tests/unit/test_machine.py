@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -55,6 +55,7 @@ from videogen_operator.actions import (
     Show,
     Store,
     Wait,
+    Warn,
 )
 from videogen_operator.api.generation import RESOLVE_ANNOTATION, VideoGeneration
 from videogen_operator.api.generation_status import AttemptState, Billing, Status
@@ -1017,6 +1018,32 @@ def test_a_slow_copy_is_shown_when_it_becomes_slow_and_not_at_its_next_try() -> 
     action = decide(job, later(5))
     assert isinstance(action, Wait)
     assert TICKS + 30 < action.ticks < TICKS + 31
+
+
+STORING: Final = submitted_status(a_submitted(), step=Step.STORING, reason=Reason.STORAGE_UNAVAILABLE)
+BUCKET_DOWN: Final[dict[str, Any]] = {"completed": NOW_MOMENT, "trouble": Reason.STORAGE_UNAVAILABLE}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told", "warned"),
+    [(299, (), False), (301, (), True), (301, (Reason.STORAGE_UNAVAILABLE,), False), (9000, (), True)],
+    ids=["not yet", "five minutes", "once", "whenever it is seen"],
+)
+def test_a_bucket_that_stays_away_is_warned_of(seconds: float, told: tuple[Reason, ...], warned: bool) -> None:
+    job = replace(task_job(STORING, due=TICKS + 10_000, **BUCKET_DOWN), told=frozenset(told))
+    assert isinstance(decide(job, later(seconds)), Warn) is warned
+
+
+def test_a_slow_download_is_no_trouble_of_the_bucket() -> None:
+    slow = submitted_status(a_submitted(), step=Step.STORING, reason=Reason.DOWNLOADING)
+    job = task_job(slow, due=TICKS + 10_000, completed=NOW_MOMENT, trouble=Reason.DOWNLOADING)
+    assert isinstance(decide(job, later(4000)), Wait)
+
+
+def test_the_warning_comes_when_it_is_due_and_not_at_the_next_try() -> None:
+    action = decide(task_job(STORING, due=TICKS + 10_000, **BUCKET_DOWN), later(40))
+    assert isinstance(action, Wait)
+    assert TICKS + 300 < action.ticks < TICKS + 301
 
 
 def test_what_is_shown_is_not_written_twice() -> None:

@@ -83,6 +83,7 @@ STATUSES = [
     submitted_status(make_attempt(state=AttemptState.ABANDONED), step=Step.FAILED, reason="Abandoned"),
     submitted_status(a_submitted(), step=Step.GENERATING),
     submitted_status(a_submitted(), step=Step.STORING, reason="Downloading"),
+    *[submitted_status(a_submitted(), step=Step.STORING, reason="StorageUnavailable")] * 2,
     submitted_status(make_attempt(state=AttemptState.FAILED), a_submitted(2), step=Step.GENERATING),
     submitted_status(make_attempt(state=AttemptState.FAILED), step=Step.FAILED, reason="GenerationFailed"),
     submitted_status(make_attempt(state=AttemptState.COMPLETED), step=Step.SUCCEEDED),
@@ -125,7 +126,12 @@ def attempts(number: int, revision: int) -> Sequence[tuple[Document, ...]]:
         an_intent(number, revision, class_="rehearsal"),
     ]
     whole: list[tuple[Document, ...]] = [(intent, *rest) for intent in intents for rest in after_intent]
-    often: list[tuple[Document, ...]] = [(a_closing(number, revision),), (intents[0], free[0]), (intents[0],)]
+    often: list[tuple[Document, ...]] = [
+        (a_closing(number, revision),),
+        (intents[0], free[0]),
+        (intents[0],),
+        (intents[0], task),
+    ]
     return [*whole, *often * 8]
 
 
@@ -152,9 +158,9 @@ def object_of(choose: Choose) -> VideoGeneration:
 def pursuit_of(choose: Choose) -> Pursuit:
     return make_pursuit(
         silent=choose([0, SILENT_POLLS]),
-        completed=choose([None, later(0)]),
+        completed=choose([None, later(0), later(-400), later(-400)]),
         due=choose([TICKS, TICKS + 50]),
-        trouble=choose([None, Reason.TASK_NOT_FOUND, Reason.STORAGE_UNAVAILABLE]),
+        trouble=choose([None, Reason.TASK_NOT_FOUND, *[Reason.STORAGE_UNAVAILABLE] * 3]),
     )
 
 
@@ -188,6 +194,7 @@ def job_of(choose: Choose) -> Job:
         pursuit=pursuit,
         pace=make_pace() if pursuit else None,
         waits=choose(STANDINGS),
+        told=frozenset(choose([[], [Reason.STORAGE_UNAVAILABLE]])),
         **offers,
     )
 
@@ -331,7 +338,7 @@ def test_the_law_holds(law: Law, decisions: list[tuple[Job, Action]]) -> None:
         law(job, action)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_all_laws_hold_for_any_job(data: st.DataObject) -> None:
     def choose(options: Sequence[T], /) -> T:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from fakes import Life, tiny_mp4
+from fakes import Effect, Life, tiny_mp4
 from rehearsal import FOLDER, NAME, Cluster, Process, finished, object_manifest
+from videogen_operator.errors import StoreReason, StoreTrouble
 from videogen_operator.ports import Answer, Kind
 
 
@@ -316,6 +317,45 @@ def test_a_slow_copy_is_shown_as_storing_with_one_extra_write() -> None:
     assert "Storing" in phases
     assert phases[-1] == "Succeeded"
     assert cluster.patches(Kind.GENERATION) == 4
+
+
+def test_a_bucket_that_stays_away_is_warned_of_once_after_five_minutes_and_costs_nothing_more() -> None:
+    cluster = Cluster().ready()
+    cluster.kube.put(object_manifest())
+
+    def no_video_is_taken(effect: Effect) -> None:
+        if effect.name == "store.create_video":
+            raise StoreTrouble(StoreReason.UNAVAILABLE, "503 SlowDown")
+
+    cluster.hooks.before = no_video_is_taken
+    with Process(cluster) as process:
+        assert process.run(200, until=lambda: cluster.status().get("phase") == "Storing")
+        process.run(300 - 30 - 5)
+        assert "StorageUnavailable" not in cluster.events()
+        process.run(10)
+        assert cluster.events().count("StorageUnavailable") == 1
+        process.run(3600)
+        assert cluster.condition("Ready")["reason"] == "StorageUnavailable"
+        cluster.hooks.before = lambda _: None
+        assert process.run(300, until=finished(cluster))
+    assert cluster.events() == ["TaskCreated", "StorageUnavailable", "VideoStored"]
+    assert cluster.patches(Kind.GENERATION) == 4
+    assert len(cluster.api.posts) == 1
+
+
+def test_a_bucket_that_is_back_in_time_is_no_warning() -> None:
+    cluster = Cluster().ready()
+    cluster.kube.put(object_manifest())
+    down_until = 350.0
+
+    def away(effect: Effect) -> None:
+        if effect.name == "store.create_video" and cluster.clock.passed < down_until:
+            raise StoreTrouble(StoreReason.UNAVAILABLE, "503 SlowDown")
+
+    cluster.hooks.before = away
+    with Process(cluster) as process:
+        assert process.run(600, until=finished(cluster))
+    assert cluster.events() == ["TaskCreated", "VideoStored"]
 
 
 def test_json_under_a_200_is_never_stored() -> None:

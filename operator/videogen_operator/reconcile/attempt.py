@@ -7,6 +7,7 @@ from typing import Final
 from .. import answers, pursuit
 from ..api.generation_class import VideoGenerationClass
 from ..api.generation_status import Resolved
+from ..conditions import Reason
 from ..ledger import AttemptId, End, Folder, Request, Result, Task
 from ..ports import Answer, NoAnswer, ObjectStore
 from ..pursuit import Ending, Pace, Pursuit
@@ -115,6 +116,7 @@ class Attempts:
 
     def _learn(self, work: Work, charge: Charge, after: Pursuit | Ending) -> Ending | None:
         if isinstance(after, Pursuit):
+            _tell_trouble(charge, _pursuit(work), after)
             work.pursuit = after
             return None
         end = ending_document(charge.attempt, charge.task, after, self._world)
@@ -134,6 +136,14 @@ def _pursuit(work: Work) -> Pursuit:
     if work.pursuit is None:
         raise ValueError("no task is pursued")
     return work.pursuit
+
+
+def _tell_trouble(charge: Charge, before: Pursuit, after: Pursuit) -> None:
+    """One line when it begins. A video that cannot be fetched at once is none: right after the end that is usual."""
+    if after.trouble in {None, before.trouble, Reason.DOWNLOADING}:
+        return
+    facts = {"attempt": charge.attempt.entry, "task_id": charge.task.task_id, "detail": after.detail}
+    log.warning("paid work is kept and tried again", extra={"reason": after.trouble, **facts})
 
 
 def _request(folder: Folder | None, attempt: AttemptId) -> Request | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from ..api.generation import VideoGeneration
 from ..api.generation_status import Resolved
 from ..api.meta import Key
-from ..conditions import Standing
+from ..conditions import Reason, Standing
 from ..ledger import AttemptId, End, Folder, Intent, Resolution, Result, Task
 from ..pursuit import Pursuit
 
@@ -68,8 +68,7 @@ class Flight:
     waits: Standing | None = None
     endpoint: int = 0  # index of the endpoint for the next POST
     lost_races: int = 0  # compare-and-sets in a row that did not apply
-    overdue_told: bool = False
-    trouble_told: bool = False
+    told: frozenset[Reason] = frozenset()  # what was warned of by an event, once each
 
     def rest(self) -> None:
         """It waits for a slot or an edit: what was read is dropped, since it is read afresh before anything is done."""

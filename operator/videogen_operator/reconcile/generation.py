@@ -253,6 +253,7 @@ class Generations:
             pursuit=p,
             pace=pace_of(klass, p.resolved.tier, seconds) if p and klass else None,
             waits=flight.waits,
+            told=flight.told,
         )
 
     def _note_doubt(self, flight: Flight, ticks: float) -> None:
@@ -291,6 +292,9 @@ class Generations:
                 self._recall(flight, job, revision)
             case actions.Show(standing=standing, until=until):
                 self._show(flight, job, standing, until)
+            case actions.Warn(standing=standing):
+                self._facts.warn(job.obj, standing, flight)
+                self._world.wake(key)
             case actions.Observe():
                 self._write(flight, writes.observe(job.obj))
                 self._world.wake(key)

@@ -27,7 +27,7 @@ log: Final = logging.getLogger("videogen_operator.generation")
 
 RECORD_TRIES: Final = 5
 _CLOSED_EVENTS: Final = frozenset({Reason.MODEL_UNAVAILABLE})
-_SHOWN_EVENTS: Final = frozenset({Reason.GENERATION_OVERDUE, Reason.STORAGE_UNAVAILABLE, Reason.TASK_NOT_FOUND})
+_SHOWN_EVENTS: Final = frozenset({Reason.GENERATION_OVERDUE, Reason.TASK_NOT_FOUND})
 
 WriteStatus = Callable[[Flight, writes.Write], bool]
 
@@ -207,15 +207,12 @@ class FactWrites:
 
     def tell_standing(self, obj: VideoGeneration, standing: Standing, flight: Flight) -> None:
         """The warnings that go with a shown standing, once each."""
-        if standing.reason not in _SHOWN_EVENTS:
-            return
-        told = flight.overdue_told if standing.reason is Reason.GENERATION_OVERDUE else flight.trouble_told
-        if told:
-            return
-        if standing.reason is Reason.GENERATION_OVERDUE:
-            flight.overdue_told = True
-        else:
-            flight.trouble_told = True
+        if standing.reason in _SHOWN_EVENTS and standing.reason not in flight.told:
+            self.warn(obj, standing, flight)
+
+    def warn(self, obj: VideoGeneration, standing: Standing, flight: Flight) -> None:
+        """What lasts too long, once while this process runs."""
+        flight.told |= {standing.reason}
         action = "Store" if standing.step is Step.STORING else "Generate"
         self._say(obj, standing.reason, standing.message, action=action, warning=True)
 

@@ -17,6 +17,7 @@ def pace_of(klass: VideoGenerationClass, tier_name: str, seconds: Seconds) -> Pa
         slow=seconds.slow_poll,
         content_retry=seconds.content_retry,
         copy_trouble=seconds.copy_trouble,
+        storage_warning=seconds.storage_warning,
         abandon_after=float(klass.spec.abandon_after_seconds),
         give_up_span=seconds.give_up_span,
     )

@@ -28,6 +28,7 @@ class Seconds:
     slow_poll: float = 60.0
     content_retry: float = 4.0
     copy_trouble: float = 30.0
+    storage_warning: float = 300.0
     give_up_span: float = 3600.0
     storage_recheck: float = 300.0
 
