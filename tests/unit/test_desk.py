@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW, PRICE, TICKS, make_class, make_reservation, with_reservations
@@ -629,7 +629,6 @@ class Chaos(Play):
 MOVES = [name.removeprefix("do_") for name in vars(Chaos) if name.startswith("do_")]
 
 
-@settings(max_examples=150)
 @given(
     st.lists(st.tuples(st.sampled_from(MOVES), st.sampled_from(NAMES)), max_size=40),
     st.integers(1, 4),

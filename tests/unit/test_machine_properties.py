@@ -338,7 +338,7 @@ def test_the_law_holds(law: Law, decisions: list[tuple[Job, Action]]) -> None:
         law(job, action)
 
 
-@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_all_laws_hold_for_any_job(data: st.DataObject) -> None:
     def choose(options: Sequence[T], /) -> T:

@@ -81,13 +81,13 @@ def answered_in_json(answers: bytes) -> bool:
 @example(b"POST /v1/videos HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n")
 @example(b"POST /v1/videos HTTP/1.1\r\nContent-Length: \xb2\r\n\r\n")
 @example(b"POST /v1/videos HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\n")
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_on_a_connection_are_answered_in_json(simulator: Simulator, sent: bytes) -> None:
     assert answered_in_json(raw_exchange(simulator.url, sent))
 
 
 @given(KINDS, st.binary(max_size=200) | REQUESTS.map(lambda fields: json.dumps(fields).encode()))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_body_is_answered_in_json(simulator: Simulator, kind: str, body: bytes) -> None:
     head = "POST /v1/videos HTTP/1.1\r\nAuthorization: Bearer sim-key\r\n"
     sent = f"{head}Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
@@ -97,7 +97,6 @@ def test_any_body_is_answered_in_json(simulator: Simulator, kind: str, body: byt
 
 
 @given(REQUESTS)
-@settings(max_examples=150, deadline=None)
 def test_any_json_is_an_order_or_is_refused(fields: dict[str, object]) -> None:
     made = None
     with suppress(Refused):
@@ -106,7 +105,6 @@ def test_any_json_is_an_order_or_is_refused(fields: dict[str, object]) -> None:
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"", b"\r\n", b"--b", b"--b--", b'; name="x"']))
-@settings(max_examples=300, deadline=None)
 def test_any_form_is_read_or_is_refused(noise: bytes, end: bytes) -> None:
     body = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\n' + noise + end
     found = None

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from videogen_operator.api.meta import Key
@@ -324,7 +324,6 @@ class Model:
                 self._put(key, *again)
 
 
-@settings(max_examples=120)
 @given(MOVES)
 def test_the_queue_does_what_the_model_does(moves: list[Move]) -> None:
     clock = Hand()
