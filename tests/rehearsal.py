@@ -224,7 +224,7 @@ class Process:
                 self.whole.classes.notice(Key(CLASS_KIND, "", name))
             else:
                 gone = self.whole.records.gone({"metadata": {"namespace": namespace, "name": name}})
-                self.whole.generations.notice(gone)
+                self.whole.flights.notice(gone)
 
     def _show(self, key: tuple[Kind, str, str], raw: Mapping[str, Any]) -> None:
         kind, _, name = key
@@ -233,7 +233,7 @@ class Process:
             return
         fresh = self.whole.records.seen(raw)
         if fresh is not None:
-            self.whole.generations.notice(fresh)
+            self.whole.flights.notice(fresh)
 
     # ------------------------------------------------------------ time
 

@@ -56,7 +56,7 @@ class Operator:
         threads = {Lane.TURN: settings.workers, Lane.SUBMIT: _SUBMIT_THREADS, Lane.COPY: settings.copy_workers}
         self._workers = Workers(whole.world.queue, whole.turn, threads)
         self._failures, self._watch_trouble = 0, ""
-        self._watcher = Watcher(whole.records, whole.generations.notice, whole.classes.notice, kube.connection)
+        self._watcher = Watcher(whole.records, whole.flights.notice, whole.classes.notice, kube.connection)
         self._health = HealthServer(
             settings.http_host,
             settings.http_port,
@@ -152,7 +152,7 @@ class Operator:
         except KubeTrouble:
             return
         for key in self._whole.records.missing_from(names):
-            self._whole.generations.notice(key)
+            self._whole.flights.notice(key)
 
     def _dead_workers(self) -> str:
         started = not self._not_ready

@@ -1,16 +1,18 @@
 """All that a decision about one object rests on, and what can be read off the object itself."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Final
 
 from . import ledger
 from .admission import Offer, Refusal
 from .api.generation import RESOLVE_ANNOTATION, VideoGeneration
 from .api.generation_class import VideoGenerationClass
-from .api.generation_status import Attempt, AttemptState
+from .api.generation_status import Attempt, AttemptState, Resolved
 from .api.meta import ConditionStatus
+from .api.money import ZERO
 from .conditions import Reason, Standing, Step, Type, find, step_shown
-from .ledger import Answer, Folder
+from .ledger import Answer, Entry, Folder, FolderId
 from .pursuit import Pace, Pursuit
 
 OPEN: Final = frozenset({AttemptState.INTENT, AttemptState.SUBMITTED, AttemptState.UNKNOWN})
@@ -52,6 +54,32 @@ class Job:
     pace: Pace | None = None
     waits: Standing | None = None  # the queue passed this object over, and why
     told: frozenset[Reason] = frozenset()  # what this process has warned of by an event
+
+    def with_class(self) -> VideoGenerationClass:
+        """The class, of an action that is decided only where there is one."""
+        if self.klass is None:
+            raise ValueError("an action needs the class")
+        return self.klass
+
+
+def active_folder(obj: VideoGeneration) -> FolderId:
+    """The ledger's folder of the revision that is worked on."""
+    return FolderId(obj.metadata.namespace, obj.metadata.name, active_revision(obj))
+
+
+def ordered(job: Job, entry: Entry) -> Resolved | None:
+    """What an attempt ordered, by the best record of it."""
+    if entry.intent is not None and entry.intent.resolved is not None:
+        return entry.intent.resolved
+    if job.obj.status.resolved is not None and job.obj.status.submitted_revision == active_revision(job.obj):
+        return job.obj.status.resolved
+    return job.offer.resolved if isinstance(job.offer, Offer) else None
+
+
+def price(job: Job, entry: Entry) -> Decimal:
+    """What an attempt costs when it is billed, in USD; zero where no record says it."""
+    resolved = ordered(job, entry)
+    return resolved.price_usd if resolved else ZERO
 
 
 def newest_attempt(obj: VideoGeneration) -> Attempt | None:

@@ -22,9 +22,15 @@ from .reconcile.announce import Announcer
 from .reconcile.attempt import Attempts
 from .reconcile.copying import Copying
 from .reconcile.desks import Desks
+from .reconcile.facts import FactWrites
+from .reconcile.flights import Flights
+from .reconcile.gathering import Gathering
 from .reconcile.generation import Generations
 from .reconcile.generation_class import Classes
+from .reconcile.ordering import Ordering
 from .reconcile.probes import Probes
+from .reconcile.resolving import Resolving
+from .reconcile.status_writer import StatusWriter
 from .reconcile.submission import Submission
 from .reconcile.walk import ORPHAN, Walk
 from .reconcile.world import WALK, Seconds, Tickets, World
@@ -42,7 +48,7 @@ class Whole:
 
     world: World
     records: Records
-    generations: Generations
+    flights: Flights
     classes: Classes
     turns: Mapping[str, Turn]
 
@@ -110,17 +116,31 @@ def assemble(
     announcer = Announcer(kube, clock, writer)
     tickets = Tickets()
     attempts = Attempts(world, Copying(world))
-    submission = Submission(world, tickets)
-    generations = Generations(world, desks, access, tickets, attempts, submission, announcer, records)
-    classes = Classes(world, desks, access, Probes(world, access), generations)
-    walk = Walk(world, desks, access, attempts, generations, announcer)
+    flights = Flights(world, desks, attempts)
+    statuses = StatusWriter(world, desks, flights, records)
+    facts = FactWrites(world, desks, announcer, statuses)
+    generations = Generations(
+        world,
+        desks,
+        access,
+        records,
+        flights,
+        Gathering(world, access, tickets),
+        attempts,
+        statuses,
+        facts,
+        Ordering(world, desks, access, Submission(world, tickets), statuses, facts),
+        Resolving(world, access, statuses, announcer),
+    )
+    classes = Classes(world, desks, access, Probes(world, access), flights)
+    walk = Walk(world, desks, access, attempts, flights, announcer)
     turns: dict[str, Turn] = {
         OBJECT_KIND: generations.turn,
         CLASS_KIND: classes.turn,
         WALK: walk.turn,
         ORPHAN: walk.turn_orphan,
     }
-    return Whole(world=world, records=records, generations=generations, classes=classes, turns=turns)
+    return Whole(world=world, records=records, flights=flights, classes=classes, turns=turns)
 
 
 def build(settings: Settings, kube: KubeApi, temp_dir: str) -> Whole:

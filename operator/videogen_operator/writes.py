@@ -19,7 +19,7 @@ from .api.generation import VideoGeneration
 from .api.generation_class import VideoGenerationClass
 from .api.generation_status import Attempt, AttemptState, Billing, Cost, PastOutput, Resolved, UsedClass
 from .api.meta import to_wire
-from .api.money import ZERO, format_usd
+from .api.money import ZERO
 from .conditions import Standing
 
 Operation = Mapping[str, Any]
@@ -371,8 +371,3 @@ def missing(write: Write, stored: Mapping[str, Any]) -> list[str]:
     """Fields that were sent and are not in the object as stored: the CRD is older than this operator."""
     status = stored.get("status") or {}
     return sorted(name for name in write.fields if name not in status)
-
-
-def usd(amount: Decimal) -> str:
-    """An amount as messages show it."""
-    return f"{format_usd(amount)} USD"

@@ -110,6 +110,10 @@ def test_an_amount_is_written_with_its_cents(amount: str, text: str) -> None:
     assert money.format_usd(Decimal(amount)) == text
 
 
+def test_an_amount_in_a_message_has_its_currency() -> None:
+    assert money.usd(Decimal("0.3")) == "0.30 USD"
+
+
 @pytest.mark.parametrize("value", ["NaN", "-1", "Infinity", 0.3])
 def test_what_is_no_amount_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="money must be"):

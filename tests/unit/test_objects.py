@@ -75,7 +75,7 @@ def test_a_finished_object_causes_no_work() -> None:
     before, reads = cluster.patches(), len(cluster.hooks.log)
     with Process(cluster) as process:
         process.run(3600)
-        assert process.whole.generations.unfinished() == 0
+        assert process.whole.flights.unfinished() == 0
     later = [e for e in cluster.hooks.log[reads:] if NAME in e.target]
     assert later == []
     assert cluster.patches() == before
@@ -430,7 +430,7 @@ def test_objects_that_wait_are_not_kept_in_memory() -> None:
     cluster.kube.put(object_manifest("second"))
     with Process(cluster) as process:
         process.run(300)
-        flights = {key.name: flight for key, flight in process.whole.generations._flights.items()}
+        flights = {flight.key.name: flight for flight in process.whole.flights.all()}
     assert flights["first"].obj is not None
     assert flights["second"].obj is None
     assert flights["second"].work.folder is None

@@ -73,8 +73,8 @@ def test_a_secret_is_revealed_only_to_who_sends_it_or_hides_it() -> None:
         "handlers.py",
         "reconcile/attempt.py",
         "reconcile/copying.py",
-        "reconcile/generation_facts.py",
         "reconcile/probes.py",
+        "reconcile/resolving.py",
         "reconcile/submission.py",
     }
 

@@ -568,10 +568,6 @@ def test_an_object_without_conditions_can_be_observed() -> None:
     assert after(obj, writes.observe(obj)).status.observed_generation == 2
 
 
-def test_an_amount_in_a_message_has_its_currency() -> None:
-    assert writes.usd(PRICE) == "0.30 USD"
-
-
 def test_a_stored_video_is_ready() -> None:
     ready = next(c for c in done().status.conditions if c.type == Type.READY)
     assert ready.status is ConditionStatus.TRUE

@@ -36,3 +36,8 @@ Money = Annotated[
     PlainSerializer(format_usd, return_type=str),
     WithJsonSchema({"type": "string", "pattern": PATTERN, "maxLength": 11}),
 ]
+
+
+def usd(amount: Decimal) -> str:
+    """An amount as messages show it."""
+    return f"{format_usd(amount)} USD"

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import uuid4
 
+from ..api.generation import VideoGeneration
 from ..api.meta import API_VERSION, Key, ObjectMeta
+from ..events import EVENTS
 from ..ports import Clock, Kube
 from ..redaction import scrub
 
@@ -23,11 +25,15 @@ class Announcer:
         self._clock = clock
         self._instance = instance[:128]
 
-    def say(
-        self, key: Key, metadata: ObjectMeta, reason: str, note: str, *, action: str, warning: bool = False,
-        related: str = "",
-    ) -> None:  # fmt: skip
-        """One event about an object or a class."""
+    def about(self, obj: VideoGeneration, reason: str, note: str) -> None:
+        """One event about an object, with the class that it was submitted through."""
+        used, named = obj.status.class_, obj.spec.class_ref
+        related = used.name if used is not None else named.name if named is not None else ""
+        self.say(obj.key, obj.metadata, reason, note, related=related)
+
+    def say(self, key: Key, metadata: ObjectMeta, reason: str, note: str, *, related: str = "") -> None:
+        """One event about an object or a class; its type and action are those of the reason."""
+        told = EVENTS[reason]
         namespace = metadata.namespace or "default"
         body: dict[str, Any] = {
             "apiVersion": "events.k8s.io/v1",
@@ -36,9 +42,9 @@ class Announcer:
             "eventTime": self._clock.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "reportingController": CONTROLLER,
             "reportingInstance": self._instance,
-            "type": "Warning" if warning else "Normal",
-            "reason": reason,
-            "action": action,
+            "type": "Warning" if told.warning else "Normal",
+            "reason": str(reason),
+            "action": told.action.value,
             "note": scrub(note, limit=_LONGEST_NOTE),
             "regarding": _reference(key, metadata),
         }

@@ -70,6 +70,12 @@ class Flight:
     lost_races: int = 0  # compare-and-sets in a row that did not apply
     told: frozenset[Reason] = frozenset()  # what was warned of by an event, once each
 
+    def known(self) -> VideoGeneration:
+        """The object as last read or written. Raises `ValueError` before the first read."""
+        if self.obj is None:
+            raise ValueError("the object was not read")
+        return self.obj
+
     def rest(self) -> None:
         """It waits for a slot or an edit: what was read is dropped, since it is read afresh before anything is done."""
         if self.work.pursuit is None and not self.work.unwritten and self.fence is None:

@@ -19,7 +19,7 @@ from ..workqueue import Lane
 from . import books
 from .access import Access
 from .desks import Desks
-from .generation import Generations
+from .flights import Flights
 from .probes import Probes
 from .world import WALK, World
 
@@ -45,12 +45,12 @@ class _Probed:
 class Classes:
     """The classes and their turns. The only writer of a class's status in this process."""
 
-    def __init__(self, world: World, desks: Desks, access: Access, probes: Probes, generations: Generations) -> None:
+    def __init__(self, world: World, desks: Desks, access: Access, probes: Probes, flights: Flights) -> None:
         self._world = world
         self._desks = desks
         self._access = access
         self._probes = probes
-        self._generations = generations
+        self._flights = flights
         self._probed: dict[str, _Probed] = {}
         self._lost_races: dict[str, int] = {}
 
@@ -99,9 +99,9 @@ class Classes:
         desk.klass = klass
         if klass is None or before is None or before.metadata.generation != klass.metadata.generation:
             desk.epoch += 1
-            self._generations.wake_class(name)
+            self._flights.wake_class(name)
         elif before.metadata.annotations != klass.metadata.annotations:
-            self._generations.wake_class(name)
+            self._flights.wake_class(name)
         if klass is not None and (before is None or before.metadata.uid != klass.metadata.uid):
             self._world.wake(Key(WALK, "", name))
         return klass
@@ -139,7 +139,7 @@ class Classes:
                 desk.epoch += 1
                 desk.open()
                 desk.models.clear()
-            self._generations.wake_class(metadata.name)
+            self._flights.wake_class(metadata.name)
         return True
 
     def _must_be_thorough(self, klass: VideoGenerationClass, probed: _Probed) -> bool:
@@ -168,7 +168,7 @@ class Classes:
         probed.credentials_due = self._world.clock.ticks() + wait
         if probe.ok:
             if desk.open(Closure.CREDENTIALS_REJECTED, Closure.SECRET_NOT_FOUND, Closure.GATEWAY_UNREACHABLE):
-                self._generations.wake_class(klass.metadata.name)
+                self._flights.wake_class(klass.metadata.name)
         elif probe.reason == Closure.SECRET_NOT_FOUND:
             desk.close(Closure.SECRET_NOT_FOUND, probe.message)
         elif probe.reason == Closure.CREDENTIALS_REJECTED:
@@ -192,10 +192,10 @@ class Classes:
         if patch and not self._write(klass, desk, patch):
             return
         for key in desk.apply(plan, self._world.writer):
-            self._generations.notice(key)
+            self._flights.notice(key)
         decided = klass.status.initialized_time is not None or desk.shut(ticks)
         for waiter in desk.passed_over() if decided else []:
-            self._generations.pass_over(waiter.key, desk.why_waiting(waiter, ticks))
+            self._flights.pass_over(waiter.key, desk.why_waiting(waiter, ticks))
         self._again(klass, desk, probed)
         if initial:
             self._desks.wake(desk.name)

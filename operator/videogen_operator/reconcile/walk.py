@@ -14,9 +14,11 @@ from ..api.generation_class import KIND as CLASS_KIND
 from ..api.generation_class import Reservation, VideoGenerationClass
 from ..api.generation_status import AttemptState, Billing
 from ..api.meta import Key
-from ..api.money import format_usd
+from ..api.money import usd
+from ..conditions import Reason
 from ..desk import Desk
 from ..errors import KubeTrouble, StoreReason, StoreTrouble
+from ..events import DUPLICATE_SPEND
 from ..ledger import Again, AttemptId, End, Entry, Folder, Result
 from ..ports import Kind, ObjectStore
 from ..workqueue import Lane
@@ -24,10 +26,10 @@ from . import books
 from .access import Access
 from .announce import Announcer
 from .attempt import Attempts, Charge
+from .charges import needed_key
 from .desks import Desks
 from .flight import Unwritten, Work
-from .generation import Generations
-from .generation_facts import needed_key
+from .flights import Flights
 from .pace import pace_of
 from .submission import closing_intent, flush
 from .world import World
@@ -47,14 +49,14 @@ class Walk:
         desks: Desks,
         access: Access,
         attempts: Attempts,
-        generations: Generations,
+        flights: Flights,
         announcer: Announcer,
     ) -> None:
         self._world = world
         self._desks = desks
         self._access = access
         self._attempts = attempts
-        self._generations = generations
+        self._flights = flights
         self._announcer = announcer
         self._orphans: dict[Key, Work] = {}
         self._told: set[str] = set()
@@ -92,7 +94,7 @@ class Walk:
         if _over(folder, found, attempt):
             self._settle(desk, attempt, entry)
         elif found.task is not None:
-            if not self._generations.pursues(attempt):
+            if not self._flights.pursues(attempt):
                 self._world.wake(Key(ORPHAN, klass.metadata.name, attempt.entry))
         elif found.intent is not None:
             self._unknown(klass, desk, attempt, entry, found)
@@ -125,13 +127,13 @@ class Walk:
             with desk.lock:
                 desk.slotless.add(attempt.entry)
             self._desks.wake(desk.name)
-        if age > grace and self._generations.object_of(attempt) is None and entry.attempt not in self._told:
+        if age > grace and self._flights.object_of(attempt) is None and entry.attempt not in self._told:
             self._told.add(entry.attempt)
             note = (
                 f"The order {entry.attempt} got no clear answer and its object is gone; it may have been billed "
-                f"{format_usd(entry.amount_usd)} USD. Apply the object again to resolve it"
+                f"{usd(entry.amount_usd)}. Apply the object again to resolve it"
             )
-            self._say(klass, "SubmissionOutcomeUnknown", note, action="Submit")
+            self._say(klass, Reason.SUBMISSION_OUTCOME_UNKNOWN, note)
         since = found.intent.time if found.intent else entry.time
         if self._world.clock.now() - since > timedelta(seconds=klass.spec.abandon_after_seconds):
             self._settle(desk, attempt, entry)
@@ -142,7 +144,7 @@ class Walk:
         """One step of an open task that no object in this process works on."""
         attempt = ledger.parse_entry(key.name)
         klass = self._desks.klass(key.namespace)
-        if attempt is None or klass is None or self._generations.pursues(attempt):
+        if attempt is None or klass is None or self._flights.pursues(attempt):
             self._drop(key)
             return
         with self._lock:
@@ -192,7 +194,7 @@ class Walk:
             attempt=charge.attempt.short,
             state=AttemptState.COMPLETED,
             billing=Billing.BILLED,
-            reason="DuplicateSpend",
+            reason=DUPLICATE_SPEND,
             again=Again.NEVER,
             time=self._world.clock.now(),
             detail=f"a second task of this revision; its video is {stored.output.uri}",
@@ -204,9 +206,9 @@ class Walk:
         work.unwritten = flush(work.unwritten, charge.store, charge.prefix)
         note = (
             f"Two tasks of {charge.attempt.entry} were made; both are stored, possible duplicate of "
-            f"{format_usd(charge.resolved.price_usd)} USD: {stored.output.uri}"
+            f"{usd(charge.resolved.price_usd)}: {stored.output.uri}"
         )
-        self._say(klass, "DuplicateSpend", note, action="Submit")
+        self._say(klass, DUPLICATE_SPEND, note)
 
     def _charge(self, klass: VideoGenerationClass, attempt: AttemptId, found: Entry, store: ObjectStore) -> Charge:
         resolved = found.intent.resolved if found.intent else None
@@ -241,9 +243,9 @@ class Walk:
         if work is not None:
             self._attempts.forget(work)
 
-    def _say(self, klass: VideoGenerationClass, reason: str, note: str, *, action: str) -> None:
+    def _say(self, klass: VideoGenerationClass, reason: str, note: str) -> None:
         key = Key(CLASS_KIND, "", klass.metadata.name)
-        self._announcer.say(key, klass.metadata, reason, note, action=action, warning=True)
+        self._announcer.say(key, klass.metadata, reason, note)
 
 
 def _over(folder: Folder, entry: Entry, attempt: AttemptId) -> bool:
