@@ -19,7 +19,7 @@ from videogen_operator.settings import Settings, environment_key
 
 CHART: Final = Path(__file__).resolve().parents[1] / "charts" / "videogen-operator"
 BY_THE_CHART: Final = frozenset(
-    {"namespace", "pod_name", "temp_dir", "temp_bytes", "service_account_dir", "kubeconfig"}
+    {"namespace", "pod_name", "temp_dir", "temp_bytes", "drain_seconds", "service_account_dir", "kubeconfig"}
 )
 """Settings that follow from the pod itself and are no values."""
 

@@ -34,7 +34,6 @@ THREAD_DIED: Final = 3
 POST_IN_THE_AIR: Final = 4
 
 _SUBMIT_THREADS: Final = 16
-_DRAIN_SECONDS: Final = 600.0  # the pod's grace period ends it earlier
 _SHORT: Final = 10.0
 _RELIST_SECONDS: Final = 600.0
 _CHECK_SECONDS: Final = 1.0
@@ -174,14 +173,22 @@ class Operator:
         self._whole.world.stopping.set()
         self._whole.world.queue.close()
         if self._workers.started:
-            if not self._workers.join(_DRAIN_SECONDS, Lane.SUBMIT):
-                log.critical("a POST is still in the air")
+            if not self._workers.join(self._settings.drain_seconds, Lane.SUBMIT):
+                self._tell_what_is_lost()
                 code = code or POST_IN_THE_AIR
             self._workers.join(_SHORT, Lane.TURN)
         self._watcher.stop(_SHORT)
         self._health.stop()
         log.info("stopped", extra={"code": code})
         return code
+
+    def _tell_what_is_lost(self) -> None:
+        """The last place of a task ID that neither bucket nor API server took, in the form that brings it back."""
+        log.critical("a POST is still in the air", extra={"attempts": self._whole.desks.in_the_air()})
+        for resolve in self._whole.flights.unrecorded():
+            name, _, answer = resolve.partition(" ")
+            facts = {"object": name, "annotation": f"videogen.dev/resolve={answer}"}
+            log.critical("a task ID is on no record; annotate the object with it", extra=facts)
 
 
 def _share_memory_between_threads() -> None:

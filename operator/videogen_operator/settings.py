@@ -41,6 +41,10 @@ class Settings:
     http_port: int = _setting(8080, "Port that /livez and /readyz are served on; 0: a free one.", least=0, most=65535)
     log_format: LogFormat = _setting("json", "How a log line is written.")  # noqa: RUF009 - a field, as above
     log_level: LogLevel = _setting("info", "The least that is logged.")  # noqa: RUF009 - a field, as above
+    drain_seconds: float = _setting(
+        140.0,
+        "How long the end waits for orders in the air: less than the pod's grace period, so that what is lost is told.",
+    )
     workers: int = _setting(8, "Threads that work on objects.", least=1, most=256)
     copy_workers: int = _setting(
         4, "Threads that copy videos, of their own so that copies never delay polls.", least=1, most=64

@@ -20,6 +20,7 @@ from .ports import Clock, Kube, Stores, VideoApi
 from .reconcile.access import Access
 from .reconcile.announce import Announcer
 from .reconcile.attempt import Attempts
+from .reconcile.backlog import Backlog
 from .reconcile.copying import Copying
 from .reconcile.desks import Desks
 from .reconcile.facts import FactWrites
@@ -49,6 +50,7 @@ class Whole:
     world: World
     records: Records
     flights: Flights
+    desks: Desks
     classes: Classes
     turns: Mapping[str, Turn]
 
@@ -115,7 +117,8 @@ def assemble(
     desks = Desks(world)
     announcer = Announcer(kube, clock, writer)
     tickets = Tickets()
-    attempts = Attempts(world, Copying(world))
+    backlog = Backlog(world, desks, access)
+    attempts = Attempts(world, Copying(world), backlog)
     flights = Flights(world, desks, attempts)
     statuses = StatusWriter(world, desks, flights, records)
     facts = FactWrites(world, desks, announcer, statuses)
@@ -127,20 +130,21 @@ def assemble(
         flights,
         Gathering(world, access, tickets),
         attempts,
+        backlog,
         statuses,
         facts,
-        Ordering(world, desks, access, Submission(world, tickets), statuses, facts),
+        Ordering(world, desks, access, Submission(world, tickets), backlog, statuses, facts),
         Resolving(world, access, statuses, announcer),
     )
     classes = Classes(world, desks, access, Probes(world, access), flights)
-    walk = Walk(world, desks, access, attempts, flights, announcer)
+    walk = Walk(world, desks, access, attempts, backlog, flights, announcer)
     turns: dict[str, Turn] = {
         OBJECT_KIND: generations.turn,
         CLASS_KIND: classes.turn,
         WALK: walk.turn,
         ORPHAN: walk.turn_orphan,
     }
-    return Whole(world=world, records=records, flights=flights, classes=classes, turns=turns)
+    return Whole(world=world, records=records, flights=flights, desks=desks, classes=classes, turns=turns)
 
 
 def build(settings: Settings, kube: KubeApi, temp_dir: str) -> Whole:

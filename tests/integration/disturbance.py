@@ -4,6 +4,8 @@
 times.
 """
 
+import copy
+import dataclasses
 import functools
 import hashlib
 import json
@@ -128,6 +130,15 @@ class Order:
     def gone(self) -> None:
         """Delete it."""
         self.site.delete(self.name)
+
+
+def changed(release: Release, **variables: str) -> Release:
+    """The release as if its Deployment had other environment variables."""
+    deployment = copy.deepcopy(dict(release.deployment))
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    kept = [entry for entry in container["env"] if entry["name"] not in variables]
+    container["env"] = [*kept, *({"name": name, "value": value} for name, value in variables.items())]
+    return dataclasses.replace(release, deployment=deployment)
 
 
 def order(site: Site, name: str, markers: str = "", **spec: Any) -> Order:

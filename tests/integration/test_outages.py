@@ -20,6 +20,7 @@ from integration.disturbance import (
     SHORTEST_SUBMIT,
     Order,
     assert_one_of_each,
+    changed,
     class_condition,
     order,
     until,
@@ -30,6 +31,7 @@ from integration.harness import BUCKET, TIME_SCALE, Site, condition, make_site
 from podrunner.pod import Pod
 from podrunner.release import install
 from stack import Stack
+from videogen_operator.__main__ import POST_IN_THE_AIR
 
 LONG = 70.0
 SHORT = 5.0
@@ -232,6 +234,36 @@ def test_a_bucket_lost_in_the_middle_of_a_copy_costs_no_second_download(world: S
     until_phase([one], "Succeeded")
     assert_one_of_each(one)
     assert len([d for d in one.tasks()[0]["downloads"] if d["http"] == "200"]) == 1
+
+
+# ------------------------------------------------------------ both
+
+
+def test_a_task_id_that_no_record_took_is_told_at_the_end_and_brings_the_task_back(
+    world: Stack, pod: Pod, place: Site
+) -> None:
+    """The answer to an order comes, and then the end of the process, while API server and bucket are away."""
+    pod.kill()
+    with Pod(world.plane, changed(world.release, VIDEOGEN_DRAIN_SECONDS="3")) as ending:
+        ending.start().wait_ready()
+        one = ask(place, "told-at-the-end", "[[sim:slow-answer seconds=25]]")
+        until(one.posts, "the POST")
+        with no_api_server(world), no_bucket(world):
+            world.simulator.release()
+            until(lambda: "task created" in ending.logs(), "the answer")
+            ending.signal_stop()
+            code = ending.wait_end(30)
+            told = [line for line in map(json.loads, ending.logs().splitlines()) if "annotation" in line]
+    (task,) = one.tasks()
+    assert code == POST_IN_THE_AIR
+    assert [(line["severity"], line["object"]) for line in told] == [("CRITICAL", one.key)]
+    assert one.files() == ["a1.intent.json"]
+    pod.start().wait_ready()
+    until_phase([one], "Held")
+    one.answer(told[0]["annotation"].removeprefix("videogen.dev/resolve="))
+    until_phase([one], "Succeeded")
+    assert one.status["taskID"] == task["id"]
+    assert_one_of_each(one)
 
 
 # ------------------------------------------------------------ the gateway

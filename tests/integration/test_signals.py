@@ -1,6 +1,5 @@
 """How the process ends and what it says meanwhile: SIGTERM, exit codes, wrong settings, probes."""
 
-import copy
 import dataclasses
 import json
 import time
@@ -15,6 +14,7 @@ from integration.disturbance import (
     Order,
     Rig,
     assert_one_of_each,
+    changed,
     order,
     until,
     until_class_ready,
@@ -22,7 +22,6 @@ from integration.disturbance import (
 )
 from integration.harness import Site
 from podrunner.pod import Pod, PodError
-from podrunner.release import Release
 from stack import Stack
 
 SOON = 15.0  # seconds for an end with nothing in the air, on a busy machine
@@ -70,15 +69,6 @@ def page(pod: Pod, path: str) -> tuple[int, dict[str, str]]:
 
 def temporary_files(pod: Pod) -> list[str]:
     return [str(path) for path in (pod.folder / "volumes").rglob("*") if path.is_file()]
-
-
-def changed(release: Release, **variables: str) -> Release:
-    """The release as if its Deployment had other environment variables."""
-    deployment = copy.deepcopy(dict(release.deployment))
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    kept = [entry for entry in container["env"] if entry["name"] not in variables]
-    container["env"] = [*kept, *({"name": name, "value": value} for name, value in variables.items())]
-    return dataclasses.replace(release, deployment=deployment)
 
 
 # ------------------------------------------------------------ SIGTERM with a POST in the air

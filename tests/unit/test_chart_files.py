@@ -1,6 +1,7 @@
 """The chart's files agree with each other; nothing here needs Helm."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ import generate_chart_docs
 from golden import manifests
 from videogen_operator.api import generation, generation_class
 from videogen_operator.api.generation_class import VideoGenerationClass
+from videogen_operator.settings import Settings
 
 CHART: Final = manifests.ROOT / "charts/videogen-operator"
 EXAMPLES: Final = sorted((manifests.ROOT / "examples").glob("*.yaml"))
@@ -64,6 +66,13 @@ def test_a_wrong_value_is_refused_by_the_schema(values: Json) -> None:
 def test_a_submission_in_the_air_is_answered_within_the_grace_period() -> None:
     timeout = generation_class.OpenAIVideos.model_fields["submit_timeout_seconds"].default
     assert VALUES["terminationGracePeriodSeconds"] >= timeout + 30
+
+
+def test_what_is_lost_is_told_before_the_grace_period_ends() -> None:
+    (default,) = [entry.default for entry in fields(Settings) if entry.name == "drain_seconds"]
+    assert default < VALUES["terminationGracePeriodSeconds"]
+    template = (CHART / "templates" / "deployment.yaml").read_text()
+    assert "{{ sub (int64 .Values.terminationGracePeriodSeconds) 10 | quote }}" in template
 
 
 def test_the_chart_has_the_version_of_the_distribution() -> None:

@@ -12,7 +12,7 @@ from ..ledger import AttemptId, End, Folder, Request, Result, Task
 from ..ports import Answer, NoAnswer, ObjectStore
 from ..pursuit import Ending, Pace, Pursuit
 from ..redaction import Secret
-from . import submission
+from .backlog import Backlog
 from .copying import AnotherAttemptStoredError, Copying, Source
 from .flight import Unwritten, Work
 from .world import World
@@ -40,9 +40,10 @@ class Charge:
 class Attempts:
     """Polls and stores; what was learned goes into the `Work` that is handed in."""
 
-    def __init__(self, world: World, copying: Copying) -> None:
+    def __init__(self, world: World, copying: Copying, backlog: Backlog) -> None:
         self._world = world
         self._copying = copying
+        self._backlog = backlog
 
     def begin(self, work: Work, charge: Charge, epoch: int) -> Pursuit:
         """The pursuit of this task: the one that is going on, or a new one."""
@@ -120,10 +121,10 @@ class Attempts:
             work.pursuit = after
             return None
         end = ending_document(charge.attempt, charge.task, after, self._world)
-        work.unwritten.append(Unwritten(charge.attempt, end))
+        work.unwritten.append(Unwritten(charge.attempt, end, charge.klass.metadata.name))
         work.note(charge.attempt, end)
         work.gave_up = charge.attempt.number
-        work.unwritten = submission.flush(work.unwritten, charge.store, charge.prefix)
+        self._backlog.write(work)
         self._copying.drop(work.pursuit)
         log.warning(
             "an attempt ended without a video",

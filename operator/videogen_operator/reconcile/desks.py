@@ -48,6 +48,10 @@ class Desks:
             return self.klass(obj.spec.class_ref.name)
         return self.default()
 
+    def in_the_air(self) -> list[str]:
+        """The attempts between their intent and the record of their answer, as `<namespace>/<name>/r<n>/a<n>`."""
+        return sorted(attempt for desk in self.known() for attempt in tuple(desk.permits))
+
     def close_all(self, why: Closure, message: str) -> None:
         """Something about this process or its CRDs forbids spending anywhere."""
         for desk in self.known():

@@ -18,6 +18,7 @@ class Unwritten:
 
     attempt: AttemptId
     document: Document
+    class_name: str  # whose bucket it belongs in
 
 
 @dataclass(slots=True)
@@ -83,8 +84,9 @@ class Flight:
             self.work.forget_folder()
 
     def start_over(self) -> None:
-        """Another object under the same name, or another revision: nothing known before counts."""
+        """Another object under the same name, or another revision: nothing known before counts, but what is owed."""
         fresh = Flight(self.key)
+        fresh.work.unwritten = self.work.unwritten
         for name in set(self.__slots__) - {"key", "obj", "uid", "stale"}:
             setattr(self, name, getattr(fresh, name))
 

@@ -1,15 +1,18 @@
 """The unfinished objects of this process, and what others may ask of them."""
 
 import threading
+from typing import Final
 
 from ..api.meta import Key
 from ..conditions import Standing
 from ..job import finished
-from ..ledger import AttemptId
+from ..ledger import AttemptId, Task
 from .attempt import Attempts
 from .desks import Desks
 from .flight import Flight
 from .world import WALK, World
+
+_OWED_RETRY: Final = 2.0
 
 
 class Flights:
@@ -78,15 +81,34 @@ class Flights:
         """The unfinished object that the attempt's folder belongs to."""
         return next((flight for flight in self.all() if _is_of(flight, attempt)), None)
 
+    def unrecorded(self) -> list[str]:
+        """Orders whose task ID is on no record yet, each with the answer that would bring it back."""
+        return [
+            f"{flight.key.namespace}/{flight.key.name} {item.attempt.short}:adopt={item.document.task_id}"
+            for flight in self.all()
+            for item in flight.work.unwritten
+            if isinstance(item.document, Task)
+            and (flight.obj is None or flight.obj.status.task_id != item.document.task_id)
+        ]
+
     # ------------------------------------------------------------ the end
 
     def drop(self, key: Key) -> None:
-        """The object is gone or done. Paid work that is open goes on without it, led by its reservation."""
+        """The object is gone or done. Paid work that is open goes on without it, led by its reservation.
+
+        A flight that still owes the ledger a fact stays until that is written.
+        """
         with self._lock:
-            flight = self._flights.pop(key, None)
+            flight = self._flights.get(key)
+            if flight is not None and not flight.work.unwritten:
+                del self._flights[key]
         if flight is None:
             return
         self.leave(flight)
+        if flight.work.unwritten:
+            flight.stale = True
+            self._world.wake(key, _OWED_RETRY)
+            return
         self._attempts.forget(flight.work)
         status = flight.obj.status if flight.obj is not None else None
         if status is not None and status.class_ is not None and flight.obj and not finished(flight.obj):

@@ -23,6 +23,7 @@ from ..workqueue import Lane
 from . import books
 from .access import Access
 from .attempt import Attempts
+from .backlog import Backlog
 from .charges import charge
 from .desks import Desks
 from .facts import FactWrites
@@ -32,7 +33,6 @@ from .gathering import Gathering, annotation
 from .ordering import Ordering
 from .resolving import Resolving
 from .status_writer import StatusWriter
-from .submission import flush
 from .world import World
 
 log: Final = logging.getLogger("videogen_operator.generation")
@@ -56,6 +56,7 @@ class Generations:
         flights: Flights,
         gathering: Gathering,
         attempts: Attempts,
+        backlog: Backlog,
         statuses: StatusWriter,
         facts: FactWrites,
         ordering: Ordering,
@@ -68,6 +69,7 @@ class Generations:
         self._flights = flights
         self._gathering = gathering
         self._attempts = attempts
+        self._backlog = backlog
         self._statuses = statuses
         self._facts = facts
         self._ordering = ordering
@@ -103,16 +105,13 @@ class Generations:
         self._world.queue.add(flight.key, wait, Lane.TURN)
 
     def _turn(self, flight: Flight, lane: Lane) -> None:
+        if not self._backlog.write(flight.work):
+            self._world.queue.add(flight.key, _TROUBLE_RETRY)
         if (flight.obj is None or flight.stale) and not self._read(flight):
             return
         obj = flight.known()
         klass = self._desks.of(obj)
         desk = self._desks.desk(klass.metadata.name) if klass else None
-        if klass is not None and flight.work.unwritten:
-            store = self._access.store(klass, self._world.clock.ticks())
-            flight.work.unwritten = flush(flight.work.unwritten, store, klass.spec.storage.s3.prefix)
-            if flight.work.unwritten:
-                self._world.queue.add(flight.key, _TROUBLE_RETRY)
         job = self._gathering.job(flight, obj, klass, desk)
         action = machine.decide(job, self._world.moment())
         wanted = _LANES.get(type(action), Lane.TURN)

@@ -1,6 +1,7 @@
 """The way to an order, for one object: ask for a slot, write the intent, send it, make the answer durable."""
 
 from collections.abc import Callable
+from typing import Final
 
 from .. import actions, writes
 from ..admission import Offer
@@ -13,14 +14,15 @@ from ..job import Job, active_folder
 from ..ledger import FolderId
 from ..workqueue import Lane
 from .access import Access
+from .backlog import Backlog
 from .desks import Desks
 from .facts import FactWrites
 from .flight import Flight
 from .status_writer import StatusWriter
-from .submission import Order, Submission, flush
+from .submission import Order, Submission
 from .world import World
 
-_RECORD_TRIES = 5
+_RECORD_PAUSE: Final = 5.0  # seconds, the longest
 
 
 class Ordering:
@@ -32,6 +34,7 @@ class Ordering:
         desks: Desks,
         access: Access,
         submission: Submission,
+        backlog: Backlog,
         statuses: StatusWriter,
         facts: FactWrites,
     ) -> None:
@@ -39,6 +42,7 @@ class Ordering:
         self._desks = desks
         self._access = access
         self._submission = submission
+        self._backlog = backlog
         self._statuses = statuses
         self._facts = facts
 
@@ -92,8 +96,7 @@ class Ordering:
         """Nobody sends this attempt."""
         klass = job.with_class()
         store = self._access.store(klass, self._world.clock.ticks())
-        attempt = active_folder(job.obj).attempt(number)
-        self._submission.close(flight, attempt, store, klass.spec.storage.s3.prefix)
+        self._submission.close(flight, active_folder(job.obj).attempt(number), klass, store)
         desk.leave(flight.key)
         self._world.wake(flight.key)
 
@@ -117,25 +120,30 @@ class Ordering:
         )
 
     def _make_durable(self, flight: Flight, job: Job, order: Order) -> None:
-        """Step 7: ledger and status side by side; what did not succeed is tried again by the next turns."""
+        """Step 7: ledger and status side by side. A task ID is paid for: it is tried until one of them has it.
+
+        This thread and its submit permit are held meanwhile, and the end of the process waits for it. What the other
+        one lacks, or an end that the bucket did not take, is written by the next turns.
+        """
         entry = flight.work.folder.entry(order.attempt.number) if flight.work.folder else None
+        if entry is None or entry.task is None:
+            self._backlog.write(flight.work)
+            return
+        action = actions.RecordTask(entry, entry.task, adopted=False)
 
         def ledger_first() -> None:
-            flight.work.unwritten = flush(flight.work.unwritten, order.store, order.prefix)
+            self._backlog.write(flight.work)
 
         def status_too() -> None:
-            if entry is not None and entry.task is not None:
-                action = actions.RecordTask(entry, entry.task, adopted=False)
-                self._facts.task(flight, job, action, quiet=True)
+            self._facts.task(flight, job, action, quiet=True)
 
         tries = 0
         while True:
-            tries += 1
             self._world.clock.together(ledger_first, _forgiving(status_too, flight))
-            recorded = entry is None or entry.task is None or flight.known().status.task_id == entry.task.task_id
-            if not flight.work.unwritten or recorded or tries >= _RECORD_TRIES:
+            if not flight.work.unwritten or flight.known().status.task_id == entry.task.task_id:
                 return
-            self._world.clock.pause(1.0)
+            tries += 1
+            self._world.clock.pause(min(float(tries), _RECORD_PAUSE))
 
 
 def _wanted(job: Job) -> tuple[VideoGenerationClass, Offer]:

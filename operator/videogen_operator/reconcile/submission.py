@@ -18,7 +18,6 @@ from ..api.generation_class import VideoGenerationClass
 from ..api.generation_status import AttemptState, Billing
 from ..conditions import Reason
 from ..desk import Closure, Desk
-from ..errors import StoreTrouble
 from ..ledger import Again, AttemptId, End, Intent, Task
 from ..ports import ObjectStore
 from ..redaction import Secret
@@ -74,19 +73,21 @@ class Submission:
         flight.fence = None
         unsent = self._tickets.spend(intent.ticket)
         if why_not and unsent:
-            self._end(flight, order.attempt, not_sent(order.attempt, why_not, self._world.clock.now()))
+            ended = not_sent(order.attempt, why_not, self._world.clock.now())
+            self._end(flight, order.attempt, ended, order.klass.metadata.name)
         elif unsent:
             self._post(flight, order, desk)
 
-    def close(self, flight: Flight, attempt: AttemptId, store: ObjectStore, prefix: str) -> None:
+    def close(self, flight: Flight, attempt: AttemptId, klass: VideoGenerationClass, store: ObjectStore) -> None:
         """End an attempt that nobody may send: by our own unsent ticket, or by winning its intent."""
         intent = flight.work.folder.entry(attempt.number).intent if flight.work.folder else None
         flight.fence = None
         if intent is not None and self._tickets.spend(intent.ticket):
-            self._end(flight, attempt, not_sent(attempt, "ended before it was sent", self._world.clock.now()))
+            ended = not_sent(attempt, "ended before it was sent", self._world.clock.now())
+            self._end(flight, attempt, ended, klass.metadata.name)
             return
         closing = closing_intent(attempt, self._world)
-        found = books.win(store, prefix, attempt, closing)
+        found = books.win(store, klass.spec.storage.s3.prefix, attempt, closing)
         flight.work.note(attempt, found)
         if found.ticket != closing.ticket:
             flight.work.forget_folder()
@@ -193,15 +194,16 @@ class Submission:
     def _task(self, flight: Flight, order: Order, task_id: str) -> None:
         """The ID is paid for: it stays known until it is durable."""
         task = Task(attempt=order.attempt.short, task_id=task_id, endpoint=order.endpoint, time=self._world.clock.now())
-        flight.work.unwritten.append(Unwritten(order.attempt, task))
+        flight.work.unwritten.append(Unwritten(order.attempt, task, order.klass.metadata.name))
         flight.work.note(order.attempt, task)
 
-    def _end(self, flight: Flight, attempt: AttemptId, end: End) -> None:
-        flight.work.unwritten.append(Unwritten(attempt, end))
+    def _end(self, flight: Flight, attempt: AttemptId, end: End, class_name: str) -> None:
+        flight.work.unwritten.append(Unwritten(attempt, end, class_name))
         flight.work.note(attempt, end)
 
     def _not_sent(self, flight: Flight, order: Order, desk: Desk, answer: answers.NotSent) -> None:
-        self._end(flight, order.attempt, not_sent(order.attempt, answer.detail, self._world.clock.now()))
+        ended = not_sent(order.attempt, answer.detail, self._world.clock.now())
+        self._end(flight, order.attempt, ended, order.klass.metadata.name)
         if answer.malformed_key:
             desk.close(Closure.CREDENTIALS_REJECTED, f"the API key cannot be sent: {answer.detail}")
             return
@@ -224,7 +226,7 @@ class Submission:
             time=self._world.clock.now(),
             detail=detail,
         )
-        self._end(flight, order.attempt, end)
+        self._end(flight, order.attempt, end, order.klass.metadata.name)
 
     def _verdict(self, order: Order, desk: Desk, answer: answers.Rejected) -> tuple[Reason, Again]:
         """What a refusal means for the object, and for the class."""
@@ -286,25 +288,3 @@ def not_sent(attempt: AttemptId, detail: str, now: datetime) -> End:
         time=now,
         detail=detail,
     )
-
-
-def flush(unwritten: list[Unwritten], store: ObjectStore, prefix: str) -> list[Unwritten]:
-    """Write what the ledger lacks; returns what it still lacks. Another task ID under our name is said aloud."""
-    left = []
-    for item in unwritten:
-        name = {Task: "task", End: "end"}.get(type(item.document), "resolved")
-        try:
-            found = books.put(store, prefix, item.attempt.folder, item.attempt.file(name), item.document)
-        except StoreTrouble as trouble:
-            log.warning(
-                "a fact is not in the ledger yet",
-                extra={"attempt": item.attempt.entry, "file": name, "detail": str(trouble)},
-            )
-            left.append(item)
-            continue
-        if isinstance(found, Task) and isinstance(item.document, Task) and found.task_id != item.document.task_id:
-            log.critical(
-                "a second task of one attempt",
-                extra={"attempt": item.attempt.entry, "task_id": item.document.task_id, "known": found.task_id},
-            )
-    return left

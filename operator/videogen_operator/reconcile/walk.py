@@ -26,12 +26,13 @@ from . import books
 from .access import Access
 from .announce import Announcer
 from .attempt import Attempts, Charge
+from .backlog import Backlog
 from .charges import needed_key
 from .desks import Desks
 from .flight import Unwritten, Work
 from .flights import Flights
 from .pace import pace_of
-from .submission import closing_intent, flush
+from .submission import closing_intent
 from .world import World
 
 log: Final = logging.getLogger("videogen_operator.walk")
@@ -49,6 +50,7 @@ class Walk:
         desks: Desks,
         access: Access,
         attempts: Attempts,
+        backlog: Backlog,
         flights: Flights,
         announcer: Announcer,
     ) -> None:
@@ -56,6 +58,7 @@ class Walk:
         self._desks = desks
         self._access = access
         self._attempts = attempts
+        self._backlog = backlog
         self._flights = flights
         self._announcer = announcer
         self._orphans: dict[Key, Work] = {}
@@ -160,7 +163,9 @@ class Walk:
         prefix = klass.spec.storage.s3.prefix
         if work.folder is None:
             work.folder = books.read_folder(store, prefix, attempt.folder)
-        work.unwritten = flush(work.unwritten, store, prefix)
+        if not self._backlog.write(work):
+            self._world.queue.add(key, _TROUBLE_RETRY, Lane.TURN)
+            return
         found = work.folder.entry(attempt.number)
         if _over(work.folder, found, attempt) or found.task is None:
             self._finish(key, klass, attempt)
@@ -201,9 +206,9 @@ class Walk:
             task_id=charge.task.task_id,
             key=stored.output.key,
         )
-        work.unwritten.append(Unwritten(charge.attempt, end))
+        work.unwritten.append(Unwritten(charge.attempt, end, klass.metadata.name))
         work.note(charge.attempt, end)
-        work.unwritten = flush(work.unwritten, charge.store, charge.prefix)
+        self._backlog.write(work)
         note = (
             f"Two tasks of {charge.attempt.entry} were made; both are stored, possible duplicate of "
             f"{usd(charge.resolved.price_usd)}: {stored.output.uri}"
