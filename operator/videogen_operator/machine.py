@@ -5,6 +5,7 @@ performs it, writes at most one status, and asks again. A crash between any two 
 state, because everything that is decided here rests on the object, the ledger's folder, and facts that may be lost.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from . import adoption, ledger, pursuit
@@ -32,7 +33,7 @@ from .actions import (
 from .admission import Offer, Refusal
 from .api.generation import VideoGeneration
 from .api.generation_class import VideoGenerationClass
-from .api.generation_status import AttemptState, Billing
+from .api.generation_status import Attempt, AttemptState, Billing
 from .conditions import Reason, Standing, Step, Type, find, step_shown
 from .doubts import doubt, late_answer
 from .endings import after_end, final_standing, given_up, retry_due, superseded
@@ -203,15 +204,18 @@ def _bought(entry: Entry) -> str:
 
 def _next(job: Job, folder: Folder, verdict: adoption.Next, own: int | None, now: Moment) -> Action:
     newest = newest_attempt(job.obj)
+    if newest is not None and own is not None and _is_doubt_of_a_lost_record(newest, folder.entry(own)):
+        return _doubt_by_status(job, newest, folder.entry(own), now)
+    number = _number(verdict, newest, own)
     mine = folder.entries.get(own) if own is not None else None
     ended = mine is not None and (mine.end is not None or mine.nothing_made)
     if mine is not None and ended and newest is not None and newest.state in OPEN:
         return _record_end(job, folder, mine, now)
     if mine is not None and mine.intent is not None and newest is not None and newest.state is AttemptState.INTENT:
         return Doubt(mine, mine.intent, held=True, until=now.ticks)  # answered before this object showed the doubt
-    recovering = own == verdict.number and newest is not None and newest.state in OPEN
+    recovering = own == number and newest is not None and newest.state in OPEN
     if folder.id.revision < job.obj.spec.revision:
-        return Close(verdict.number if own is None else own)
+        return Close(number if own is None else own)
     if job.obj.spec.suspend:
         return park(job, Standing(step=Step.SUSPENDED, reason=Reason.SUSPENDED, message=_SUSPENDED))
     if isinstance(job.offer, Refusal):
@@ -219,9 +223,37 @@ def _next(job: Job, folder: Folder, verdict: adoption.Next, own: int | None, now
     due = retry_due(folder, job.timing, now)
     if due is not None:
         return park(job, Standing(step=Step.QUEUED, reason=Reason.BACKING_OFF, message=_BACKING_OFF), until=due)
-    if job.granted != verdict.number or job.shut:
-        return _queue(job, verdict.number)
-    return _spend(job, verdict.number, recovering=recovering, now=now)
+    if job.granted != number or job.shut:
+        return _queue(job, number)
+    return _spend(job, number, recovering=recovering, now=now)
+
+
+def _is_doubt_of_a_lost_record(newest: Attempt, entry: Entry) -> bool:
+    """Unknown is shown only of an attempt whose intent was recorded: if there is none now, or one that closes it, that
+    record was lost, and with it the answer to whether it was sent.
+    """
+    recorded = entry.intent is not None and not entry.intent.closing
+    return newest.state is AttemptState.UNKNOWN and not (recorded or entry.end or entry.resolved)
+
+
+def _doubt_by_status(job: Job, newest: Attempt, entry: Entry, now: Moment) -> Action:
+    """The status knows a doubt that the ledger lost: the more advanced evidence wins, and nothing is sent again."""
+    intent = Intent(
+        attempt=newest.id,
+        ticket="",
+        time=newest.intent_time or now.wall,
+        class_=job.with_class().metadata.name,
+        endpoint=newest.endpoint or "",
+        resolved=job.obj.status.resolved,
+    )
+    return doubt(job, replace(entry, intent=intent), intent, now)
+
+
+def _number(verdict: adoption.Next, newest: Attempt | None, own: int | None) -> int:
+    """The next attempt's number; never one below, or an ended one, of the status, whatever a ledger has lost."""
+    if own is None or newest is None:
+        return verdict.number
+    return max(verdict.number, own if newest.state in OPEN else own + 1)
 
 
 _SUSPENDED: Final = "spec.suspend is true: nothing is sent until it is false; what was already sent is still stored"

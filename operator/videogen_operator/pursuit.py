@@ -109,6 +109,7 @@ class Ending:
     reason: Reason
     again: Again
     detail: str = ""
+    given_up: bool = False  # not what the gateway said of it, but for how long it said nothing else
 
 
 class Step(StrEnum):
@@ -322,6 +323,7 @@ def _or_give_up(p: Pursuit, about: Clear, now: Moment, pace: Pace) -> Pursuit | 
         reason=Reason(about.value),
         again=Again.NEVER,
         detail=p.detail,
+        given_up=True,
     )
 
 

@@ -4,7 +4,7 @@ import json
 from contextlib import suppress
 
 from fakes import Crash, Effect, Life
-from rehearsal import FOLDER, NAME, NAMESPACE, Cluster, Process, finished, object_manifest
+from rehearsal import FOLDER, NAME, NAMESPACE, Cluster, Process, class_manifest, finished, object_manifest
 from videogen_operator.api.generation import RESOLVE_ANNOTATION
 from videogen_operator.errors import StoreReason, StoreTrouble
 from videogen_operator.ports import Kind, StoreAddress
@@ -63,6 +63,29 @@ def test_a_bucket_that_loses_the_reply_of_the_intent_does_not_lose_the_attempt()
         assert process.run(until=finished(cluster))
     assert [a["id"] for a in cluster.status()["attempts"]] == ["r1-a1"]
     assert cluster.status()["phase"] == "Succeeded"
+
+
+def test_what_is_sent_is_what_the_intent_says() -> None:
+    """The class changes while the intent has no clear answer: the same bytes are won, and then not used."""
+    cluster = Cluster().ready()
+    refused: list[Effect] = []
+
+    def edit(effect: Effect) -> None:
+        if effect.name == "store.create" and effect.target.endswith("a1.intent.json") and not refused:
+            refused.append(effect)
+            edited = class_manifest()
+            edited["spec"]["tiers"][0]["resolution"] = "540p"
+            cluster.kube.put(edited)
+            raise StoreTrouble(StoreReason.UNAVAILABLE, "503 SlowDown")
+
+    cluster.hooks.before = edit
+    cluster.kube.put(object_manifest())
+    with Process(cluster) as process:
+        assert process.run(until=finished(cluster))
+    sent = [post.body["metadata"]["resolution"] for post in cluster.api.posts]
+    recorded = json.loads(cluster.bucket[f"{FOLDER}a2.intent.json"])["request"]["resolution"]
+    assert [a["state"] for a in cluster.status()["attempts"]] == ["NotSent", "Completed"]
+    assert (sent, recorded) == (["540p"], "540p")
 
 
 def test_nothing_is_sent_once_the_process_was_told_to_stop() -> None:

@@ -58,7 +58,7 @@ from videogen_operator.actions import (
     Warn,
 )
 from videogen_operator.api.generation import RESOLVE_ANNOTATION, VideoGeneration
-from videogen_operator.api.generation_status import AttemptState, Billing, Status
+from videogen_operator.api.generation_status import Attempt, AttemptState, Billing, Status
 from videogen_operator.conditions import Reason, Standing, Step, Type
 from videogen_operator.job import Job, active_revision, shows
 from videogen_operator.ledger import Again, Answer, End, Folder
@@ -1018,6 +1018,20 @@ def test_a_slow_copy_is_shown_when_it_becomes_slow_and_not_at_its_next_try() -> 
     action = decide(job, later(5))
     assert isinstance(action, Wait)
     assert TICKS + 30 < action.ticks < TICKS + 31
+
+
+@pytest.mark.parametrize(
+    ("attempt", "number"),
+    [
+        (make_attempt(state=AttemptState.NOT_SENT), 2),
+        (make_attempt(2, state=AttemptState.REJECTED), 3),
+        (make_attempt(2, state=AttemptState.INTENT), 2),
+    ],
+    ids=["ended", "ended later", "an intent"],
+)
+def test_a_number_is_never_used_twice_although_the_ledger_was_lost(attempt: Attempt, number: int) -> None:
+    obj = make_generation(status=submitted_status(attempt, step=Step.QUEUED))
+    assert decide(make_job(obj, make_folder()), NOW_MOMENT) == Join(number)
 
 
 STORING: Final = submitted_status(a_submitted(), step=Step.STORING, reason=Reason.STORAGE_UNAVAILABLE)

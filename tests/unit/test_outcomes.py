@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from fakes import Effect, Life, tiny_mp4
-from rehearsal import FOLDER, NAME, Cluster, Process, finished, object_manifest
+from fakes import Crash, Effect, Life, tiny_mp4
+from rehearsal import FOLDER, NAME, Cluster, Process, finished, live, object_manifest
+from videogen_operator.api.generation import RESOLVE_ANNOTATION
 from videogen_operator.errors import StoreReason, StoreTrouble
 from videogen_operator.ports import Answer, Kind
 
@@ -186,6 +187,25 @@ def test_an_unclear_answer_is_held_and_never_sent_again(life: Life) -> None:
     assert cluster.events().count("SubmissionOutcomeUnknown") == 1
 
 
+@pytest.mark.parametrize("answer", ["", "r1-a1:adopt=task_0001", "r1-a1:resubmit", "r1-a1:abandon"])
+def test_an_order_in_doubt_stays_in_doubt_when_the_ledger_is_lost(answer: str) -> None:
+    """The status knows of it: nothing is sent again by itself, and a person's answer still counts."""
+    cluster = after(Life.lost(), seconds=300)
+    assert cluster.status()["phase"] == "Held"
+    for key in [key for key in cluster.stores.buckets["videos"] if key.startswith(FOLDER)]:
+        del cluster.stores.buckets["videos"][key]
+    with Process(cluster) as process:
+        process.run(1500)
+        assert (cluster.status()["phase"], len(cluster.api.posts)) == ("Held", 1)
+        assert cluster.status()["cost"]["possibleUSD"] == "0.30"
+        if answer:
+            cluster.kube.put(object_manifest(annotations={RESOLVE_ANNOTATION: answer}))
+            assert process.run(1500, until=finished(cluster))
+    ends = {"": "Held", "r1-a1:abandon": "Failed"}
+    assert cluster.status()["phase"] == ends.get(answer, "Succeeded")
+    assert len(cluster.api.posts) == (2 if answer.endswith("resubmit") else 1)
+
+
 def test_an_answer_that_names_another_attempt_is_refused_with_the_reason() -> None:
     cluster = after(Life.lost(), seconds=60)
     cluster.kube.put(object_manifest(annotations={"videogen.dev/resolve": "r1-a7:resubmit"}))
@@ -293,6 +313,45 @@ def test_a_key_of_another_account_sees_no_task_and_the_task_is_kept() -> None:
         assert process.run(1200, until=finished(cluster))
     assert cluster.status()["phase"] == "Succeeded"
     assert len(cluster.api.posts) == 1
+
+
+def test_a_task_that_is_lost_is_not_given_up_if_its_video_is_stored() -> None:
+    """A process dies between the video and `result.json`, and the gateway forgets the task."""
+    cluster = Cluster().ready()
+    cluster.kube.put(object_manifest())
+
+    def dies(effect: Effect) -> None:
+        if effect.name == "store.create_video":
+            raise Crash
+
+    cluster.hooks.after = dies
+    live(cluster)
+    cluster.hooks.after = lambda _: None
+    cluster.api.tasks.clear()
+    with Process(cluster) as process:
+        process.run(2 * 86400)
+    assert cluster.status()["phase"] == "Succeeded"
+    assert f"{FOLDER}result.json" in cluster.bucket
+    assert cluster.status()["cost"]["billedUSD"] == "0.30"
+
+
+def test_a_task_is_not_given_up_while_the_bucket_cannot_be_asked() -> None:
+    cluster = Cluster().ready()
+    cluster.kube.put(object_manifest())
+
+    def away(effect: Effect) -> None:
+        if effect.name == "store.head":
+            raise StoreTrouble(StoreReason.UNAVAILABLE, "503 SlowDown")
+
+    with Process(cluster) as process:
+        process.run(30)
+        cluster.api.tasks.clear()
+        cluster.hooks.before = away
+        process.run(2 * 86400)
+        assert cluster.condition("Finished")["status"] == "False"
+        cluster.hooks.before = lambda _: None
+        assert process.run(7200, until=finished(cluster))
+    assert cluster.condition("Ready")["reason"] == "TaskLost"
 
 
 # ---------------------------------------------------------------- content

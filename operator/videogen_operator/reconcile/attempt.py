@@ -8,6 +8,7 @@ from .. import answers, pursuit
 from ..api.generation_class import VideoGenerationClass
 from ..api.generation_status import Resolved
 from ..conditions import Reason
+from ..errors import StoreTrouble
 from ..ledger import AttemptId, End, Folder, Request, Result, Task
 from ..ports import Answer, NoAnswer, ObjectStore
 from ..pursuit import Ending, Pace, Pursuit
@@ -91,18 +92,7 @@ class Attempts:
 
     def store(self, work: Work, charge: Charge) -> Result | Ending | None:
         """One try to store the completed video."""
-        p = _pursuit(work)
-        source = Source(
-            attempt=charge.attempt,
-            task=charge.task,
-            resolved=charge.resolved,
-            request=_request(work.folder, charge.attempt),
-            klass=charge.klass,
-            key=charge.key,
-            store=charge.store,
-            pace=charge.pace,
-            duplicate=_another_is_stored(work.folder, charge.attempt),
-        )
+        p, source = _pursuit(work), _source(work, charge)
         try:
             outcome = self._copying.store(source, p)
         except AnotherAttemptStoredError:
@@ -120,7 +110,26 @@ class Attempts:
             _tell_trouble(charge, _pursuit(work), after)
             work.pursuit = after
             return None
-        end = ending_document(charge.attempt, charge.task, after, self._world)
+        if after.given_up and self._last_look(work, charge):
+            return None
+        return self._end(work, charge, after)
+
+    def _last_look(self, work: Work, charge: Charge) -> bool:
+        """Whether a task that would be given up must not be: a process may have died right after storing its video."""
+        p, now = _pursuit(work), self._world.moment()
+        if p.completed is not None:
+            return False  # each try to store begins with a look
+        try:
+            there = self._copying.is_there(_source(work, charge))
+        except StoreTrouble as trouble:
+            work.pursuit = pursuit.after_store_trouble(p, str(trouble), now, charge.pace)
+            return True
+        if there:
+            work.pursuit = replace(p, completed=now, due=now.ticks)
+        return there
+
+    def _end(self, work: Work, charge: Charge, ending: Ending) -> Ending:
+        end = ending_document(charge.attempt, charge.task, ending, self._world)
         work.unwritten.append(Unwritten(charge.attempt, end, charge.klass.metadata.name))
         work.note(charge.attempt, end)
         work.gave_up = charge.attempt.number
@@ -130,7 +139,21 @@ class Attempts:
             "an attempt ended without a video",
             extra={"attempt": charge.attempt.entry, "reason": end.reason, "billing": end.billing, "detail": end.detail},
         )
-        return after
+        return ending
+
+
+def _source(work: Work, charge: Charge) -> Source:
+    return Source(
+        attempt=charge.attempt,
+        task=charge.task,
+        resolved=charge.resolved,
+        request=_request(work.folder, charge.attempt),
+        klass=charge.klass,
+        key=charge.key,
+        store=charge.store,
+        pace=charge.pace,
+        duplicate=_another_is_stored(work.folder, charge.attempt),
+    )
 
 
 def _pursuit(work: Work) -> Pursuit:

@@ -86,6 +86,10 @@ class Copying:
             p = outcome
         return self._upload(source, p)
 
+    def is_there(self, source: Source) -> bool:
+        """Whether the video of this attempt lies in the bucket. Raises `StoreTrouble` while that cannot be said."""
+        return self._stored_already(source) is not None
+
     def drop(self, p: Pursuit | None) -> None:
         """The work is over or somebody else's: its temporary file goes."""
         if p is not None and p.local is not None:

@@ -3,9 +3,10 @@
 import threading
 from typing import Final
 
+from ..api.generation_status import AttemptState
 from ..api.meta import Key
 from ..conditions import Standing
-from ..job import finished
+from ..job import finished, newest_attempt
 from ..ledger import AttemptId, Task
 from .attempt import Attempts
 from .desks import Desks
@@ -80,6 +81,12 @@ class Flights:
     def object_of(self, attempt: AttemptId) -> Flight | None:
         """The unfinished object that the attempt's folder belongs to."""
         return next((flight for flight in self.all() if _is_of(flight, attempt)), None)
+
+    def doubts(self, attempt: AttemptId) -> bool:
+        """Whether an object shows that it does not know what became of the attempt."""
+        flight = self.object_of(attempt)
+        newest = newest_attempt(flight.obj) if flight is not None and flight.obj is not None else None
+        return newest is not None and newest.id == attempt.short and newest.state is AttemptState.UNKNOWN
 
     def unrecorded(self) -> list[str]:
         """Orders whose task ID is on no record yet, each with the answer that would bring it back."""

@@ -69,7 +69,7 @@ class Submission:
         if intent is None:
             return
         flight.work.note(order.attempt, intent)
-        why_not = self._last_look(flight, order)
+        why_not = self._last_look(flight, order, intent)
         flight.fence = None
         unsent = self._tickets.spend(intent.ticket)
         if why_not and unsent:
@@ -122,8 +122,10 @@ class Submission:
 
     # ------------------------------------------------------------ step 6
 
-    def _last_look(self, flight: Flight, order: Order) -> str:
+    def _last_look(self, flight: Flight, order: Order, intent: Intent) -> str:
         """Why the POST must not be made after all; empty if it may."""
+        if (intent.request, intent.resolved) != (order.offer.request, order.offer.resolved):
+            return "the class changed while the intent was being recorded"
         if self._world.stopping.is_set():
             return "the operator is stopping"
         age = self._world.clock.ticks() - flight.fence_began

@@ -101,6 +101,8 @@ class Walk:
                 self._world.wake(Key(ORPHAN, klass.metadata.name, attempt.entry))
         elif found.intent is not None:
             self._unknown(klass, desk, attempt, entry, found)
+        elif self._flights.doubts(attempt):
+            log.error("the ledger has lost an order in doubt", extra={"attempt": entry.attempt})
         elif desk.age(entry, self._world.clock.ticks()) >= self._world.seconds.unclaimed:
             self._unclaimed(klass, desk, store, attempt, entry)
 
