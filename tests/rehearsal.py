@@ -240,6 +240,7 @@ class Process:
     def run(self, seconds: float = 600.0, *, until: Callable[[], bool] | None = None, turns: int = 50_000) -> bool:
         """Work for that long on the clock, or until the condition holds; whether it does. A `Crash` comes through."""
         end = self.cluster.clock.passed + seconds
+        self.look()
         while turns > 0:
             if until is not None and until():
                 return True

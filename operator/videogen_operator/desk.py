@@ -181,6 +181,20 @@ class Desk:
                 del self.closures[reason]
             return bool(chosen)
 
+    def limit(self, why: Closure, until: float) -> bool:
+        """A closure that nothing else would end, ends at `until`; whether it was one."""
+        with self.lock:
+            closed = self.closures.get(why)
+            if closed is None or closed.until is not None:
+                return False
+            self.closures[why] = replace(closed, until=until)
+            return True
+
+    def times(self, why: Closure) -> int:
+        """How often in a row it was closed for this, up to now."""
+        closed = self.closures.get(why)
+        return closed.times if closed else 0
+
     def close_model(self, model: str, message: str, until: float) -> None:
         with self.lock:
             old = self.models.get(model)

@@ -202,8 +202,10 @@ def after_poll(pursuit: Pursuit, answer: answers.PollAnswer, now: Moment, pace: 
             return _refused(p, answer, now, pace)
 
 
-def after_asking_content(pursuit: Pursuit, *, failure: bool, now: Moment, pace: Pace) -> Pursuit | Ending:
-    """`/content` of a task whose polls say an error and no status was asked once."""
+def after_asking_content(pursuit: Pursuit, *, failure: bool | None, now: Moment, pace: Pace) -> Pursuit | Ending:
+    """`/content` of a task whose polls say an error and no status is asked once; None: that told nothing of it."""
+    if failure is None:
+        return _later(replace(pursuit, errors=pursuit.errors + 1), now, pace)
     if failure:
         return _ending(AttemptState.FAILED, Reason.GENERATION_FAILED, Again.ONCE, pursuit.detail)
     return _later(replace(pursuit, silent=pursuit.silent + 1), now, pace)

@@ -30,6 +30,7 @@ class Reply:
     json: Mapping[str, Any] | None  # the JSON object; None for anything else
     text: str = field(repr=False)  # what is no JSON object, as it came
     hidden: tuple[str, ...] = field(repr=False)
+    quotable: bool = True  # False: a private text that is not known could be echoed, so only codes may be recorded
 
     @property
     def html(self) -> bool:
@@ -61,13 +62,13 @@ class Reply:
 _VAGUE: Final = frozenset({"new_api_error", "invalid_request_error", "server_error", "error"})
 
 
-def read(body: bytes, hidden: Iterable[str] = ()) -> Reply:
+def read(body: bytes, hidden: Iterable[str] = (), *, quote: bool = True) -> Reply:
     """The body without `hidden`: an echoed prompt is private, and its words say nothing about the outcome."""
     value = _loads(body)
     if isinstance(value, Mapping):
-        return Reply(json=value, text="", hidden=tuple(hidden))
+        return Reply(json=value, text="", hidden=tuple(hidden), quotable=quote)
     text = body[:_MAX_WORDS].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
-    return Reply(json=None, text=text, hidden=tuple(hidden))
+    return Reply(json=None, text=text, hidden=tuple(hidden), quotable=quote)
 
 
 def text_at(value: object, *path: str) -> str:
@@ -85,6 +86,8 @@ def text_at(value: object, *path: str) -> str:
 def described(status: int, body: Reply, note: str = "") -> str:
     """`HTTP 403 insufficient_user_quota: the gateway's words`, in one line of at most 300 characters."""
     head = " ".join(filter(None, (f"HTTP {status}", body.code, f"({note})" if note else "")))
+    if not body.quotable:
+        return scrub(head)
     reason = "an HTML page" if body.html else body.reason or body.words
     return scrub(f"{head}: {reason}" if reason else head)
 

@@ -112,12 +112,15 @@ class Refused:
 PollAnswer = Working | Completed | Failed | Canceled | NoSuchTask | ErrorWithoutStatus | Refused
 
 
-def read_poll(exchange: Exchange, hidden: Iterable[str] = ()) -> PollAnswer:
-    """What the gateway says of the task. Progress, times and echoed fields are not read: they lie."""
+def read_poll(exchange: Exchange, hidden: Iterable[str] = (), *, quote: bool = True) -> PollAnswer:
+    """What the gateway says of the task. Progress, times and echoed fields are not read: they lie.
+
+    `quote` False: the prompt is not known, so it cannot be hidden, and only the gateway's codes are repeated.
+    """
     secret = tuple(hidden)
     if isinstance(exchange, NoAnswer):
         return _unanswered(exchange, secret)
-    body = replies.read(exchange.body, secret)
+    body = replies.read(exchange.body, secret, quote=quote)
     if exchange.status in (404, 410) or NO_TASK in body.codes:
         return NoSuchTask(detail=replies.described(exchange.status, body))
     if not _is_success(exchange.status):
@@ -137,12 +140,14 @@ def _state(body: Reply, task: Mapping[str, Any], hidden: Iterable[str]) -> PollA
         return Completed()
     if word in _FAILED:
         reason = replies.failure_reason(task)
-        return Failed(kind=_failure_kind(reason, hidden), reason=scrub(reason, hidden))
+        told = scrub(reason, hidden) if body.quotable else body.code
+        return Failed(kind=_failure_kind(reason, hidden), reason=told)
     if word in _ENDED:
-        return Canceled(reason=scrub(f"{raw}: {replies.failure_reason(task)}".rstrip(": "), hidden))
+        told = replies.failure_reason(task) if body.quotable else body.code
+        return Canceled(reason=scrub(f"{raw}: {told}".rstrip(": "), hidden))
     if not word and _is_error(task):
         return ErrorWithoutStatus(detail=replies.described(200, body, "no status"))
-    return Working(raw_status=scrub(raw, hidden, limit=64), known=False)
+    return Working(raw_status=scrub(raw, hidden, limit=64) if body.quotable else "", known=False)
 
 
 def _status(task: Mapping[str, Any]) -> str:
@@ -203,12 +208,12 @@ class Gone:
 ContentAnswer = NotReady | ContentFailure | Gone | Refused
 
 
-def read_content(exchange: Exchange, hidden: Iterable[str] = ()) -> ContentAnswer:
-    """What an answer other than the bytes means. After `completed` none of them leads to a POST."""
+def read_content(exchange: Exchange, hidden: Iterable[str] = (), *, quote: bool = True) -> ContentAnswer:
+    """What an answer other than the bytes means. After `completed` none of them leads to a POST. `quote`: as above."""
     secret = tuple(hidden)
     if isinstance(exchange, NoAnswer):
         return _unanswered(exchange, secret)
-    body = replies.read(exchange.body, secret)
+    body = replies.read(exchange.body, secret, quote=quote)
     detail, wait = replies.described(exchange.status, body), retry_after(exchange.headers)
     if "current status: fail" in body.words:
         return ContentFailure(detail=detail)

@@ -64,6 +64,13 @@ class FakeKube:
             found["status"] = {"observedGeneration": -1}
             found["metadata"]["resourceVersion"] = str(next(self._versions))
 
+    def annotate(self, kind: Kind, namespace: str, name: str, annotations: Mapping[str, str]) -> None:
+        """Replace the annotations, as `kubectl annotate` does, which touches no generation."""
+        with self._lock:
+            found = self._objects[kind, namespace, name]
+            found["metadata"]["annotations"] = dict(annotations)
+            found["metadata"]["resourceVersion"] = str(next(self._versions))
+
     def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any]:
         """The object as a user sees it, without any hook."""
         with self._lock:

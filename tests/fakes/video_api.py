@@ -3,7 +3,7 @@
 import hashlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -71,7 +71,11 @@ class Post:
 
 @dataclass(slots=True)
 class FakeVideoApi:
-    """Keeps the contract of `ports.VideoApi`. `lives` are used up by the POSTs in order; then all goes well."""
+    """Keeps the contract of `ports.VideoApi`. `lives` are used up by the POSTs in order; then all goes well.
+
+    `instead`: what a GET is answered whatever it asks for, by call ("poll", "probe") and endpoint; None: as usual.
+    `asked`: the endpoints that were asked for tasks, in order.
+    """
 
     hooks: Hooks = field(default_factory=Hooks)
     lives: list[Life] = field(default_factory=list)
@@ -79,6 +83,8 @@ class FakeVideoApi:
     posts: list[Post] = field(default_factory=list)
     tasks: dict[str, FakeTask] = field(default_factory=dict)
     max_open: int = 0
+    instead: Callable[[str, str], Exchange | None] = lambda _call, _endpoint: None
+    asked: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def submit(self, endpoint: str, key: Secret, body: bytes, *, timeout: float) -> Exchange:
@@ -102,7 +108,10 @@ class FakeVideoApi:
     def poll(self, endpoint: str, key: Secret, task_id: str) -> Exchange:
         if _malformed(key):
             return _MALFORMED
+        self.asked.append(endpoint)
         with self.hooks.around("video_api.poll", task_id), self.lock:
+            if (instead := self.instead("poll", endpoint)) is not None:
+                return instead
             account, task = self._account(key), self.tasks.get(task_id)
             if account is None:
                 return _UNAUTHORIZED
@@ -140,6 +149,8 @@ class FakeVideoApi:
         if _malformed(key):
             return _MALFORMED
         with self.hooks.around("video_api.probe", endpoint), self.lock:
+            if (instead := self.instead("probe", endpoint)) is not None:
+                return instead
             return _UNAUTHORIZED if self._account(key) is None else _NO_TASK
 
     def _account(self, key: Secret) -> str | None:

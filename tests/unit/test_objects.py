@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from fakes import Life
 from rehearsal import NAME, NAMESPACE, Cluster, Process, class_manifest, finished, object_manifest
 from videogen_operator.ports import Answer, Kind, Operation
+from videogen_operator.reconcile.world import Seconds
 
 SLOW = Life(polls=["queued"] * 8 + ["completed"])
 
@@ -400,6 +401,43 @@ def test_the_prompt_and_the_key_are_nowhere() -> None:
     )
     for hidden in ("slow push-in", "no watermark please", "sk-one"):
         assert hidden not in everything
+
+
+PROMPT: Final = "a lighthouse at dusk, slow push-in"
+
+
+def echo(what: str) -> Life:
+    """A gateway that repeats the prompt where it says why there is no video."""
+    said = {"error": {"message": f"the prompt '{PROMPT}' was refused", "code": "bad_video"}}
+    body = {"id": "task_0001", "status": what, **said} if what in {"failed", "canceled"} else said
+    answer = Answer(status=200 if "status" in body else 400, body=json.dumps(body).encode())
+    if what == "content":
+        return Life(contents=[answer] * 9 + [None])
+    return Life(polls=["queued", *[answer] * 4, "completed"] if what == "an error" else ["queued", answer])
+
+
+@pytest.mark.parametrize("without", ["", "its object", "its revision"])
+@pytest.mark.parametrize("what", ["failed", "canceled", "content", "an error"])
+def test_an_echoed_prompt_is_nowhere(what: str, without: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Also where the prompt is not known any more: then the gateway's words are not repeated at all."""
+    caplog.set_level("DEBUG")
+    cluster = Cluster().ready()
+    cluster.api.lives = [echo(what)]
+    cluster.kube.put(object_manifest(retryPolicy={"maxAttempts": 1}))
+    with Process(cluster, timings=Seconds(copy_trouble=2)) as process:
+        process.run(15)
+        if without == "its object":
+            cluster.kube.delete(Kind.GENERATION, NAMESPACE, NAME)
+        if without == "its revision":
+            cluster.kube.put(object_manifest(prompt="another one", revision=2))
+        process.run(900)
+    logs = [str(record.__dict__) for record in caplog.records]
+    ledger = [body.decode("utf-8", "replace") for body in cluster.bucket.values()]
+    written = [str(cluster.kube.patches), str(cluster.kube.events), *logs, *ledger]
+    assert [text for text in written if PROMPT[:20] in text] == []
+    if what in {"failed", "canceled"}:
+        why = "bad_video" if without else "was refused"
+        assert [text for text in written if why in text]
 
 
 def test_a_label_that_comes_later_lets_the_namespace_in() -> None:

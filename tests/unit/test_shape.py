@@ -63,7 +63,12 @@ def readers(*attributes: str) -> set[str]:
 
 
 def test_the_prompt_is_read_where_it_is_hashed_hidden_or_sent_and_nowhere_else() -> None:
-    assert readers("prompt", "negative_prompt") == {"admission.py", "reconcile/submission.py", "wire_request.py"}
+    assert readers("prompt", "negative_prompt") == {
+        "admission.py",
+        "reconcile/charges.py",
+        "reconcile/submission.py",
+        "wire_request.py",
+    }
 
 
 def test_a_secret_is_revealed_only_to_who_sends_it_or_hides_it() -> None:
@@ -72,7 +77,6 @@ def test_a_secret_is_revealed_only_to_who_sends_it_or_hides_it() -> None:
         "adapters/video_api.py",
         "handlers.py",
         "reconcile/attempt.py",
-        "reconcile/copying.py",
         "reconcile/probes.py",
         "reconcile/resolving.py",
         "reconcile/submission.py",

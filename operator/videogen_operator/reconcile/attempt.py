@@ -32,6 +32,17 @@ class Charge:
     key: Secret
     store: ObjectStore
     pace: Pace
+    prompts: tuple[str, ...] | None  # what was ordered, to be hidden; None where only the ledger knows it, as a digest
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """What must appear nowhere."""
+        return (self.key.reveal(), *(self.prompts or ()))
+
+    @property
+    def quotes(self) -> bool:
+        """Whether the gateway's words may be repeated: not where they could echo a prompt that is not known."""
+        return self.prompts is not None
 
     @property
     def prefix(self) -> str:
@@ -54,11 +65,15 @@ class Attempts:
             self._copying.drop(p)
             p = pursuit.begin(charge.attempt, charge.task, charge.resolved, now, charge.pace)
             work.epoch = epoch
-        elif work.epoch != epoch:
-            p = pursuit.fresh_eyes(p, now)
-            work.epoch = epoch
         work.pursuit = p
-        return p
+        self.look_again(work, epoch)
+        return work.pursuit
+
+    def look_again(self, work: Work, epoch: int) -> None:
+        """The class or a Secret of it changed since: the task is asked for at once, with fresh eyes."""
+        if work.pursuit is not None and work.epoch != epoch:
+            work.pursuit = pursuit.fresh_eyes(work.pursuit, self._world.moment())
+            work.epoch = epoch
 
     def forget(self, work: Work) -> None:
         """The pursuit is over or somebody else's; its temporary file goes."""
@@ -69,7 +84,7 @@ class Attempts:
         """One GET of the task; an ending if it is over without a video."""
         p = _pursuit(work)
         exchange = self._world.api.poll(charge.task.endpoint, charge.key, charge.task.task_id)
-        answer = answers.read_poll(exchange, (charge.key.reveal(),))
+        answer = answers.read_poll(exchange, charge.hidden, quote=charge.quotes)
         if isinstance(answer, answers.Working) and not answer.known and answer.raw_status:
             log.info(
                 "a status word that is not known; asked again",
@@ -84,9 +99,8 @@ class Attempts:
             got = self._world.api.download(
                 charge.task.endpoint, charge.key, charge.task.task_id, nowhere, limit=1 << 20
             )
-        failure = isinstance(got, Answer | NoAnswer) and isinstance(
-            answers.read_content(got, (charge.key.reveal(),)), answers.ContentFailure
-        )
+        told = answers.read_content(got, charge.hidden) if isinstance(got, Answer | NoAnswer) else None
+        failure = None if isinstance(told, answers.Refused) else isinstance(told, answers.ContentFailure)
         after = pursuit.after_asking_content(p, failure=failure, now=self._world.moment(), pace=charge.pace)
         return self._learn(work, charge, after)
 
@@ -150,6 +164,8 @@ def _source(work: Work, charge: Charge) -> Source:
         request=_request(work.folder, charge.attempt),
         klass=charge.klass,
         key=charge.key,
+        hidden=charge.hidden,
+        quotes=charge.quotes,
         store=charge.store,
         pace=charge.pace,
         duplicate=_another_is_stored(work.folder, charge.attempt),

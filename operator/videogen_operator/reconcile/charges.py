@@ -31,7 +31,16 @@ def charge(flight: Flight, job: Job, access: Access, world: World) -> Charge:
         key=needed_key(klass.metadata.name, access.api_key(klass, ticks)),
         store=access.store(klass, ticks),
         pace=pace_of(klass, resolved.tier, world.seconds),
+        prompts=_prompts(job),
     )
+
+
+def _prompts(job: Job) -> tuple[str, ...] | None:
+    """What the task was ordered with; not known any more where the spec asks for a later revision."""
+    spec = job.obj.spec
+    if spec.revision != active_revision(job.obj):
+        return None
+    return tuple(text for text in (spec.prompt, spec.negative_prompt) if text)
 
 
 def needed_key(name: str, key: Secret | None) -> Secret:

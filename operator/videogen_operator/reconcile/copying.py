@@ -41,6 +41,8 @@ class Source:
     request: Request | None
     klass: VideoGenerationClass
     key: Secret
+    hidden: tuple[str, ...]
+    quotes: bool
     store: ObjectStore
     pace: Pace
     duplicate: bool = False  # a second live task of one revision: its video gets a name of its own
@@ -219,7 +221,8 @@ class Copying:
             detail = f"the video has {size}, maxOutputBytes of class {source.klass.metadata.name} is {most}: raise it"
             return pursuit.after_too_large(p, detail, now, source.pace)
         if not isinstance(got, Downloaded):
-            return pursuit.after_content(p, answers.read_content(got, (source.key.reveal(),)), now, source.pace)
+            told = answers.read_content(got, source.hidden, quote=source.quotes)
+            return pursuit.after_content(p, told, now, source.pace)
         return self._verify(source, p, path, got)
 
     def _verify(self, source: Source, p: Pursuit, path: str, got: Downloaded) -> Pursuit | Ending:

@@ -66,6 +66,7 @@ class Flight:
     doubt_detail: str = ""  # what went wrong with our own POST
     refused_annotation: str = ""
     refused_answer: str = ""
+    awaited_answer: str = ""  # the annotation that could not be looked up yet, and that was said
     waits: Standing | None = None
     endpoint: int = 0  # index of the endpoint for the next POST
     lost_races: int = 0  # compare-and-sets in a row that did not apply

@@ -121,10 +121,10 @@ class Flights:
         if status is not None and status.class_ is not None and flight.obj and not finished(flight.obj):
             self._world.wake(Key(WALK, "", status.class_.name))
 
-    def leave(self, flight: Flight) -> None:
-        """It asks for no slot any more; one that it got and did not use goes back."""
+    def leave(self, flight: Flight, *, but: str = "") -> None:
+        """It asks no desk, `but` that of its class, for a slot any more; one that it got and did not use goes back."""
         for desk in self._desks.known():
-            if desk.grant(flight.key) is not None or flight.key in desk.waiting:
+            if desk.name != but and (desk.grant(flight.key) is not None or flight.key in desk.waiting):
                 desk.leave(flight.key)
                 self._desks.wake(desk.name)
 

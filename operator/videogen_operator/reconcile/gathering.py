@@ -26,6 +26,7 @@ class Gathering:
         folder_id = active_folder(obj)
         _note_doubt(flight, now.ticks)
         _note_intent(flight, obj, now.ticks)
+        _note_answer(flight, obj)
         seconds = self._world.seconds
         p = flight.work.pursuit
         grant = desk.grant(flight.key) if desk else None
@@ -52,7 +53,7 @@ class Gathering:
             intent_seen=flight.intent_seen,
             doubt_since=flight.doubt_since,
             doubt_certain=flight.doubt_certain,
-            refused_answer=flight.refused_answer if flight.refused_annotation == annotation(obj) else "",
+            refused_answer=flight.refused_answer,
             pursuit=p,
             pace=pace_of(klass, p.resolved.tier, seconds) if p and klass else None,
             waits=flight.waits,
@@ -84,9 +85,20 @@ def _note_intent(flight: Flight, obj: VideoGeneration, ticks: float) -> None:
         flight.intent_seen = ticks
 
 
+def _note_answer(flight: Flight, obj: VideoGeneration) -> None:
+    """A refusal is of one answer: the same one given again is tried again."""
+    if flight.refused_annotation != annotation(obj):
+        flight.refused_annotation = flight.refused_answer = ""
+
+
 def annotation(obj: VideoGeneration) -> str:
     """A person's answer to an unknown outcome; empty if there is none."""
     return obj.metadata.annotations.get(RESOLVE_ANNOTATION, "")
+
+
+def asked(obj: VideoGeneration) -> tuple[int, str]:
+    """What a person wants of the object: it changes with every edit and every answer."""
+    return obj.metadata.generation, annotation(obj)
 
 
 def ledger_uri(klass: VideoGenerationClass, folder: FolderId) -> str:

@@ -29,7 +29,7 @@ from .desks import Desks
 from .facts import FactWrites
 from .flight import Flight
 from .flights import Flights
-from .gathering import Gathering, annotation
+from .gathering import Gathering, asked
 from .ordering import Ordering
 from .resolving import Resolving
 from .status_writer import StatusWriter
@@ -112,6 +112,9 @@ class Generations:
         obj = flight.known()
         klass = self._desks.of(obj)
         desk = self._desks.desk(klass.metadata.name) if klass else None
+        self._flights.leave(flight, but=desk.name if desk else "")
+        if desk is not None:
+            self._attempts.look_again(flight.work, desk.epoch)
         job = self._gathering.job(flight, obj, klass, desk)
         action = machine.decide(job, self._world.moment())
         wanted = _LANES.get(type(action), Lane.TURN)
@@ -127,8 +130,12 @@ class Generations:
 
     def _read(self, flight: Flight) -> bool:
         """The object as it is now; whether there is anything to do for it."""
-        flight.stale = False
-        raw = self._world.kube.read(Kind.GENERATION, flight.key.namespace, flight.key.name)
+        flight.stale = False  # before the read: what changes from here on is news again
+        try:
+            raw = self._world.kube.read(Kind.GENERATION, flight.key.namespace, flight.key.name)
+        except KubeTrouble:
+            flight.stale = True
+            raise
         if raw is None:
             self._flights.drop(flight.key)
             return False
@@ -144,8 +151,9 @@ class Generations:
         flight.uid = obj.metadata.uid
         if another:
             self._flights.leave(flight)
+            self._attempts.forget(flight.work)
             flight.start_over()
-        elif before is not None and (flight.doubt_ticket or _asked(before) != _asked(obj)):
+        elif before is not None and (flight.doubt_ticket or asked(before) != asked(obj)):
             flight.work.forget_folder()
         return True
 
@@ -289,10 +297,6 @@ class Generations:
                 except (KubeTrouble, Superseded):
                     flight.stale = True
         self._world.queue.add(flight.key, delay, Lane.TURN)
-
-
-def _asked(obj: VideoGeneration) -> tuple[int, str]:
-    return obj.metadata.generation, annotation(obj)
 
 
 def _of_class(desk: Desk | None) -> Desk:

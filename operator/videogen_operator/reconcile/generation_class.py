@@ -20,13 +20,15 @@ from . import books
 from .access import Access
 from .desks import Desks
 from .flights import Flights
-from .probes import Probes
+from .probes import UNCLEAR, Probes
 from .world import WALK, World
 
 log: Final = logging.getLogger("videogen_operator.generation_class")
 
 _RETRY: Final = 1.0
 _LOST_RACES: Final = 5
+_OPENED_BY_PROBE: Final = frozenset({Closure.CREDENTIALS_REJECTED, Closure.GATEWAY_UNREACHABLE})
+_UNPROBED_KEY: Final = 5  # probe periods until a POST may try a key that only a POST can judge
 
 
 @dataclass(slots=True)
@@ -99,12 +101,15 @@ class Classes:
         desk.klass = klass
         if klass is None or before is None or before.metadata.generation != klass.metadata.generation:
             desk.epoch += 1
-            self._flights.wake_class(name)
+            self._look_again(name)
         elif before.metadata.annotations != klass.metadata.annotations:
             self._flights.wake_class(name)
-        if klass is not None and (before is None or before.metadata.uid != klass.metadata.uid):
-            self._world.wake(Key(WALK, "", name))
         return klass
+
+    def _look_again(self, name: str) -> None:
+        """Who waits for the class, or has a task by it, looks with fresh eyes; the walk wakes work without objects."""
+        self._flights.wake_class(name)
+        self._world.wake(Key(WALK, "", name))
 
     # ------------------------------------------------------------ probes
 
@@ -115,6 +120,8 @@ class Classes:
         changed = self._changed(klass, probed)
         if changed:
             probed.credentials_due = probed.storage_due = ticks
+        if probed.credentials.ok and _OPENED_BY_PROBE & desk.closures.keys():  # by what a POST met, since
+            probed.credentials_due = min(probed.credentials_due, ticks + self._world.seconds.probe)
         if ticks >= probed.storage_due:
             self._probe_storage(klass, desk, probed, thorough=self._must_be_thorough(klass, probed))
         if ticks >= probed.credentials_due:
@@ -139,7 +146,7 @@ class Classes:
                 desk.epoch += 1
                 desk.open()
                 desk.models.clear()
-            self._flights.wake_class(metadata.name)
+            self._look_again(metadata.name)
         return True
 
     def _must_be_thorough(self, klass: VideoGenerationClass, probed: _Probed) -> bool:
@@ -176,6 +183,15 @@ class Classes:
             desk.close(Closure.CREDENTIALS_REJECTED, probe.message)
         elif probe.reason == Closure.GATEWAY_UNREACHABLE:
             desk.close(Closure.GATEWAY_UNREACHABLE, probe.message)
+        elif probe.reason == UNCLEAR:
+            self._answered_unclearly(klass, desk)
+
+    def _answered_unclearly(self, klass: VideoGenerationClass, desk: Desk) -> None:
+        """It is reachable; and since this probe will never say that the key is good, a POST may try it now and then."""
+        opened = desk.open(Closure.GATEWAY_UNREACHABLE)
+        until = self._world.clock.ticks() + _UNPROBED_KEY * self._world.seconds.probe
+        if desk.limit(Closure.CREDENTIALS_REJECTED, until) or opened:
+            self._flights.wake_class(klass.metadata.name)
 
     # ------------------------------------------------------------ the round
 

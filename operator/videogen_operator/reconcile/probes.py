@@ -10,6 +10,8 @@ from ..errors import KubeTrouble, StoreReason, StoreTrouble
 from .access import Access
 from .world import World
 
+UNCLEAR: Final = "Unclear"
+
 log: Final = logging.getLogger("videogen_operator.generation_class")
 
 
@@ -21,7 +23,7 @@ class Probes:
         self._access = access
 
     def credentials(self, klass: VideoGenerationClass) -> Probe:
-        """A GET of a task that cannot exist, at the first endpoint that answers."""
+        """A GET of a task that cannot exist, at the first endpoint that knows keys. Any answer is reachable."""
         gateway = klass.spec.provider.open_ai_videos
         ref = gateway.api_key_secret_ref
         try:
@@ -40,10 +42,12 @@ class Probes:
                 case answers.KeyRejected(detail=detail):
                     message = f"{endpoint} does not take the key of Secret {ref.name}: {detail}"
                     return Probe(ok=False, reason="CredentialsRejected", message=message)
-                case answers.Unreachable(detail=detail):
-                    found = Probe(ok=None, reason="GatewayUnreachable", message=f"{endpoint}: {detail}")
                 case answers.Unclear(detail=detail):
-                    found = Probe(ok=None, reason="Unclear", message=f"{endpoint} answered {detail}")
+                    found = Probe(ok=None, reason=UNCLEAR, message=f"{endpoint} answered {detail}")
+                case answers.Unreachable(detail=detail) if found.reason != UNCLEAR:
+                    found = Probe(ok=None, reason="GatewayUnreachable", message=f"{endpoint}: {detail}")
+                case answers.Unreachable():
+                    pass  # an endpoint before it answered
         return found
 
     def storage(self, klass: VideoGenerationClass, *, thorough: bool) -> Probe:

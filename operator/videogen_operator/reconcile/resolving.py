@@ -1,6 +1,8 @@
 """Orders whose outcome is not known: shown, held for a person, and resolved by the person's answer."""
 
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from .. import actions, answers, events, ledger, writes
 from ..api.generation_class import VideoGenerationClass
@@ -17,6 +19,17 @@ from .gathering import annotation
 from .pinning import pins_of_attempt
 from .status_writer import StatusWriter
 from .world import World
+
+_LOOK_UP_AGAIN: Final = 30.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Obstacle:
+    """What stands in the way of an adoption; `passes`: it is tried again by itself after `retry_after` seconds."""
+
+    why: str
+    passes: bool = False
+    retry_after: float = _LOOK_UP_AGAIN
 
 
 class Resolving:
@@ -37,7 +50,8 @@ class Resolving:
         amount = price(job, action.entry)
         standing = _doubtful(action, attempt, amount, detail)
         known_unknown = newest is not None and newest.state == "Unknown"
-        if not foreign and shows(obj, standing) and (known_unknown or not action.held):
+        seen = obj.status.observed_generation == obj.metadata.generation
+        if not foreign and seen and shows(obj, standing) and (known_unknown or not action.held):
             self._world.at(flight.key, action.until)
             return
         write = writes.doubt(
@@ -62,9 +76,12 @@ class Resolving:
         if action.answer is not None:
             self._answer(flight, job, action, action.answer)
             return
-        why = self._cannot_adopt(flight, job.with_class(), action)
-        if why:
-            self.refuse(flight, job, why)
+        obstacle = self._obstacle(flight, job.with_class(), action)
+        if obstacle is not None and obstacle.passes:
+            self._wait_to_look_it_up(flight, job, obstacle)
+            return
+        if obstacle is not None:
+            self.refuse(flight, job, obstacle.why)
             return
         attempt = active_folder(job.obj).attempt(action.entry.number)
         endpoint = _endpoint(action, job.with_class())
@@ -105,23 +122,37 @@ class Resolving:
         flight.work.note(attempt, books.put(store, prefix, attempt.folder, attempt.file(name), document))
         self._world.wake(flight.key)
 
-    def _cannot_adopt(self, flight: Flight, klass: VideoGenerationClass, action: actions.Resolve) -> str:
-        """Why not; empty after one successful GET of the task, if no other object has it."""
+    def _wait_to_look_it_up(self, flight: Flight, job: Job, obstacle: _Obstacle) -> None:
+        """The answer stands, and is tried again by itself; it says so once."""
+        obj = flight.known()
+        if flight.awaited_answer != annotation(job.obj) and not finished(obj):
+            flight.awaited_answer = annotation(job.obj)
+            message = f"the answer in videogen.dev/resolve is taken as soon as that is possible: {obstacle.why}"
+            standing = Standing(step=Step.HELD, reason=Reason.SUBMISSION_OUTCOME_UNKNOWN, message=message)
+            self._statuses.write(flight, writes.show(obj, standing, self._world.clock.now()))
+        self._world.wake(flight.key, obstacle.retry_after)
+
+    def _obstacle(self, flight: Flight, klass: VideoGenerationClass, action: actions.Resolve) -> _Obstacle | None:
+        """Why a task cannot be adopted; None after one successful GET of it, if no other object has it."""
         key = self._access.api_key(klass, self._world.clock.ticks())
         if key is None:
-            return "the Secret with the API key is missing"
-        mine = (flight.key.namespace, flight.key.name)
-        others = self._world.kube.names(Kind.GENERATION, task_id=action.task_id) - {mine}
+            return _Obstacle("the Secret with the API key is missing", passes=True)
+        endpoint, task_id = _endpoint(action, klass), action.task_id
+        if endpoint not in klass.spec.provider.open_ai_videos.endpoints:
+            name = klass.metadata.name
+            return _Obstacle(f"endpoint {endpoint} is no longer in class {name}; add it back", passes=True)
+        others = self._world.kube.names(Kind.GENERATION, task_id=task_id) - {(flight.key.namespace, flight.key.name)}
         if others:
-            return f"task {action.task_id} belongs to {'/'.join(min(others))}"
-        exchange = self._world.api.poll(_endpoint(action, klass), key, action.task_id)
-        match answers.read_poll(exchange, (key.reveal(),)):
+            return _Obstacle(f"task {task_id} belongs to {'/'.join(min(others))}")
+        exchange = self._world.api.poll(endpoint, key, task_id)
+        match answers.read_poll(exchange, (key.reveal(),), quote=False):
             case answers.NoSuchTask(detail=detail):
-                return f"the gateway does not know task {action.task_id}: {detail}"
-            case answers.Refused(detail=detail):
-                return f"task {action.task_id} could not be looked up, try again: {detail}"
+                return _Obstacle(f"the gateway does not know task {task_id}: {detail}")
+            case answers.Refused(detail=detail, retry_after=wait):
+                why = f"task {task_id} could not be looked up: {detail}"
+                return _Obstacle(why, passes=True, retry_after=wait or _LOOK_UP_AGAIN)
             case _:
-                return ""
+                return None
 
 
 def _endpoint(action: actions.Resolve, klass: VideoGenerationClass) -> str:

@@ -13,6 +13,7 @@ from ..records import Records
 from .desks import Desks
 from .flight import Flight
 from .flights import Flights
+from .gathering import asked
 from .world import World
 
 log: Final = logging.getLogger("videogen_operator.generation")
@@ -43,6 +44,9 @@ class StatusWriter:
         self._records.written(stored)
         before, flight.obj = flight.obj, VideoGeneration.model_validate(stored)
         flight.lost_races = 0
+        if before is not None and asked(before) != asked(flight.obj):
+            flight.work.forget_folder()
+            self._world.wake(flight.key)  # an edit came in between: the watch's event of it will be no news
         _log_change(flight.key, before, flight.obj)
         return True
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from .. import answers, wire_request
+from .. import answers, backoff, wire_request
 from ..admission import Offer
 from ..api.gateway import ServerErrors
 from ..api.generation import VideoGeneration
@@ -250,7 +250,8 @@ class Submission:
                 desk.close(Closure.CREDENTIALS_REJECTED, answer.detail)
                 return Reason.BREAKER_OPEN, Again.FREE
             case answers.Rejection.RATE_LIMITED:
-                wait = answer.retry_after if answer.retry_after is not None else self._world.seconds.retry_base
+                asked = answer.retry_after if answer.retry_after is not None else self._world.seconds.retry_base
+                wait = max(asked, backoff.delay(desk.times(Closure.RATE_LIMITED) + 1, desk.name, base=1.0))
                 desk.close(Closure.RATE_LIMITED, answer.detail, ticks + wait)
                 return Reason.RATE_LIMITED, Again.FREE
             case answers.Rejection.SERVER_ERROR:

@@ -235,6 +235,7 @@ class Walk:
             key=needed_key(klass.metadata.name, key),
             store=store,
             pace=pace_of(klass, resolved.tier, self._world.seconds),
+            prompts=None,
         )
 
     def _finish(self, key: Key, klass: VideoGenerationClass, attempt: AttemptId) -> None:
