@@ -216,19 +216,30 @@ def test_a_pruned_object_whose_task_runs_still_lands_in_the_bucket() -> None:
 # ---------------------------------------------------------------- queues
 
 
-def test_slots_are_never_exceeded_and_the_queue_is_served_in_order() -> None:
-    cluster = Cluster()
-    cluster.ready(limits={"maxInFlight": 3, "submitConcurrency": 2})
-    names = [f"video-{n:02}" for n in range(12)]
-    for name in names:
-        cluster.kube.put(object_manifest(name))
+def queue_of(*names: str) -> Cluster:
+    """Orders for three slots, made in this order, a minute apart, and shown by the watch in the opposite one."""
+    cluster = Cluster().ready(limits={"maxInFlight": 3, "submitConcurrency": 2})
+    for minute, name in reversed(list(enumerate(names))):
+        manifest = object_manifest(name, prompt=name)
+        manifest["metadata"]["creationTimestamp"] = f"2026-11-22T10:{minute:02}:00Z"
+        cluster.kube.put(manifest)
     with Process(cluster) as process:
         assert process.run(7200, until=lambda: all(finished(cluster, name)() for name in names))
-    assert cluster.api.max_open <= 3
+    return cluster
+
+
+def test_slots_are_never_exceeded() -> None:
+    names = [f"video-{n:02}" for n in range(12)]
+    cluster = queue_of(*names)
+    assert cluster.api.max_open == 3
     assert len(cluster.api.posts) == 12
-    submitted = [json.dumps(p.body) for p in cluster.api.posts]
-    assert len(submitted) == 12
     assert max(cluster.patches(Kind.GENERATION, name) for name in names) <= 4
+
+
+def test_the_queue_is_served_in_the_order_of_creation() -> None:
+    """Neither the names nor the order in which the watch shows the objects decide."""
+    names = [f"video-{n:02}" for n in (7, 2, 11, 0, 5, 9, 1, 10, 3, 8, 6, 4)]
+    assert [post.body["prompt"] for post in queue_of(*names).api.posts] == names
 
 
 def test_a_suspended_object_is_not_submitted_until_it_is_resumed() -> None:
