@@ -99,6 +99,16 @@ def prepare(server: Server, manifest: Manifest) -> None:
         server.create(manifest.old)
 
 
+def dropped(applied: object, stored: object, path: str = "") -> list[str]:
+    """The paths at which the server has not what was applied; defaults may stand beside it."""
+    if isinstance(applied, dict) and isinstance(stored, dict):
+        return [lost for key, value in applied.items() for lost in dropped(value, stored.get(key), f"{path}.{key}")]
+    if isinstance(applied, list) and isinstance(stored, list) and len(applied) == len(stored):
+        pairs = enumerate(zip(applied, stored, strict=True))
+        return [lost for number, pair in pairs for lost in dropped(*pair, f"{path}[{number}]")]
+    return [] if applied == stored else [path]
+
+
 @pytest.fixture
 def judge(server: Server) -> Iterator[Judge]:
     """Applies a manifest; the classes in it, which belong to no namespace, are taken away afterwards."""
@@ -116,8 +126,7 @@ def judge(server: Server) -> Iterator[Judge]:
 
 @pytest.mark.parametrize("manifest", manifests.accepted(), ids=str)
 def test_a_good_manifest_is_taken_and_nothing_of_it_is_dropped(judge: Judge, manifest: Manifest) -> None:
-    stored = judge(manifest)
-    assert {key: stored["spec"][key] for key in manifest.judged["spec"]}.keys() == manifest.judged["spec"].keys()
+    assert dropped(manifest.judged, judge(manifest)) == []
 
 
 @pytest.mark.parametrize("manifest", manifests.refused(), ids=str)
