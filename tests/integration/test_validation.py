@@ -1,6 +1,7 @@
 """The CRDs and the admission policy, as the chart installs them, on a real API server."""
 
 import copy
+import functools
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from golden import manifests
 from golden.manifests import Manifest
 from golden.server import RefusedError, Server
 from servers.control_plane import ControlPlane
-from videogen_operator.api import generation, generation_class
+from videogen_operator.api import generation, generation_class, meta
 from videogen_operator.api.meta import API_VERSION
 
 CHART: Final = manifests.ROOT / "charts/videogen-operator"
@@ -272,10 +273,77 @@ def test_the_printer_shows_what_a_user_asks_for(installed: ControlPlane, server:
     server.create(order(model="fast", tier="1080p", classRef={"name": "nobody"}))
     table = installed.kubectl("get", "vgen", "--namespace", server.namespace).stdout.splitlines()
     assert table[0].split() == ["NAME", "PHASE", "READY", "REASON", "MODEL", "TIER", "COST-USD", "AGE"]
-    selected = installed.kubectl(
-        "get", "vgen", "--namespace", server.namespace, "--field-selector", "spec.model=slow", "-o", "name"
-    )
-    assert not selected.stdout
+
+
+def names_of(installed: ControlPlane, server: Server, *words: str) -> list[str]:
+    """What `kubectl get` lists in the test's namespace, as kind and name."""
+    listed = installed.kubectl("get", *words, "--namespace", server.namespace, "--output", "name").stdout.split()
+    return [name.replace(f".{meta.GROUP}/", "/") for name in listed]
+
+
+@pytest.fixture
+def one_of_each(server: Server) -> Iterator[None]:
+    """An order and the class that offers it."""
+    offer(server, offers())
+    server.create(order())
+    yield
+    withdraw(server, offers())
+
+
+@pytest.mark.usefixtures("one_of_each")
+@pytest.mark.parametrize(
+    ("word", "listed"),
+    [
+        ("videogen", {"videogenerationclass/golden-offers", "videogeneration/order"}),
+        ("vgen", {"videogeneration/order"}),
+        ("vgclass", {"videogenerationclass/golden-offers"}),
+    ],
+)
+def test_the_category_lists_both_kinds_and_a_short_name_its_own(
+    installed: ControlPlane, server: Server, word: str, listed: set[str]
+) -> None:
+    assert set(names_of(installed, server, word)) == listed
+
+
+def selectable_fields() -> list[tuple[str, str]]:
+    """The plural of a kind and the path of each field by which its objects can be selected, from `crds/`."""
+    return [
+        (crd["spec"]["names"]["plural"], field["jsonPath"].removeprefix("."))
+        for crd in map(manifests.read_yaml, sorted((manifests.ROOT / "crds").glob("*.yaml")))
+        for version in crd["spec"]["versions"]
+        for field in version.get("selectableFields", ())
+    ]
+
+
+UNALIKE: Final = {
+    (generation.PLURAL, "spec.classRef.name"): ("nobody", "no-one"),
+    (generation.PLURAL, "spec.model"): ("fast", "standard"),
+    (generation.PLURAL, "status.phase"): ("Generating", "Queued"),
+    (generation.PLURAL, "status.taskID"): ("task_1", "task_2"),
+}
+"""Two values of each selectable field."""
+
+
+@pytest.fixture
+def unalike(server: Server) -> None:
+    """Two orders: every selectable field of `first` has the first of its values, of `second` the second."""
+    for number, name in enumerate(("first", "second")):
+        manifest = {**order(), "metadata": {"name": name}, "status": {}}
+        for (_, path), values in UNALIKE.items():
+            *parents, last = path.split(".")
+            place = functools.reduce(lambda node, key: node.setdefault(key, {}), parents, manifest)
+            place[last] = values[number]
+        server.create(manifest)
+
+
+@pytest.mark.usefixtures("unalike")
+@pytest.mark.parametrize("field", selectable_fields(), ids=lambda field: field[1])
+def test_a_field_selects_the_objects_that_have_the_value(
+    installed: ControlPlane, server: Server, field: tuple[str, str]
+) -> None:
+    plural, path = field
+    selected = [names_of(installed, server, plural, "--field-selector", f"{path}={value}") for value in UNALIKE[field]]
+    assert selected == [["videogeneration/first"], ["videogeneration/second"]]
 
 
 def test_the_class_in_the_notes_is_accepted(installed: ControlPlane, tmp_path: Path) -> None:
