@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cached_property
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import class_manifests
 from podrunner.pod import Pod
@@ -17,6 +18,9 @@ from servers.api_client import ApiError
 from servers.control_plane import ControlPlane
 from servers.s3 import S3Server
 from simulator_process import SimulatorProcess
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 Object = dict[str, Any]
 Stage = Callable[[str], AbstractContextManager[None]]
@@ -165,12 +169,17 @@ class Stack:
 
     def keys(self, bucket: str, prefix: str = "") -> Sequence[str]:
         """The keys in a bucket, sorted."""
-        pages = self.s3.client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         return sorted(entry["Key"] for page in pages for entry in page.get("Contents", ()))
 
     def bytes_of(self, bucket: str, key: str) -> bytes:
         """The bytes of an object in the bucket."""
-        return self.s3.client().get_object(Bucket=bucket, Key=key)["Body"].read()
+        return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    @cached_property
+    def _client(self) -> "S3Client":
+        """One for all looks: each new one parses the service's description again."""
+        return self.s3.client()
 
     def _wait(
         self, read: Callable[[], Object | None], until: Callable[[Object], object], what: str, timeout: float

@@ -5,6 +5,7 @@ an account at the simulator and a prefix in the bucket that no other test uses; 
 other classes. What is asserted comes from the simulator's ledger, the audit log and the bucket.
 """
 
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,12 @@ def condition(found: Object, kind: str) -> dict[str, str]:
     """One condition of an object, empty when it has none of that type."""
     all_of_them = found.get("status", {}).get("conditions", ())
     return next((dict(one) for one in all_of_them if one["type"] == kind), {})
+
+
+def _says_stored(found: Object) -> bool:
+    """Whether the status shows the video of the revision that spec asks for."""
+    status = found.get("status", {})
+    return bool(status.get("phase") == "Succeeded" and status["output"]["revision"] == found["spec"]["revision"])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,8 +99,21 @@ class Site:
         return self.wait(lambda found: condition(found, kind).get("reason") == reason, name, timeout=timeout)
 
     def stored(self, name: str = "clip", *, timeout: float = 60.0) -> Object:
-        """Wait until the video is stored; the object's status."""
-        return dict(self.wait_phase("Succeeded", name=name, timeout=timeout)["status"])
+        """Wait until the video of the revision that is asked for is stored; the object's status.
+
+        The status says when to look. What is there to see is the bucket's bytes, and they must be what the simulator
+        made of this object's prompt.
+        """
+        found = self.wait(_says_stored, name, timeout=timeout)
+        spec, status = found["spec"], found["status"]
+        video, (task,) = self.video(name, spec["revision"]), self.stack.simulator.ledger(task=status["taskID"])["tasks"]
+        seen = {"sha256": hashlib.sha256(video).hexdigest(), "sizeBytes": len(video)}
+        made = {"sha256": task["content_sha256"], "sizeBytes": task["content_bytes"]}
+        told = {key: status["output"][key] for key in seen}
+        assert seen == made == told, f"stored: {seen}, made by the gateway: {made}, said by the status: {told}"
+        assert task["account"] == self.class_name
+        assert task["request"]["prompt_sha256"] == hashlib.sha256(spec["prompt"].encode()).hexdigest()
+        return dict(status)
 
     def folder(self, name: str = "clip", revision: int = 1) -> str:
         """Where a revision lies in the bucket."""

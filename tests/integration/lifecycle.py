@@ -61,12 +61,6 @@ def uid(site: Site, name: str = "clip") -> str:
     return str(found["metadata"]["uid"])
 
 
-def is_stored(found: Object, revision: int) -> bool:
-    """Whether this revision's own video is there."""
-    status = found.get("status", {})
-    return bool(status.get("phase") == "Succeeded" and status["output"]["revision"] == revision)
-
-
 def complete_and_store(site: Site, name: str = "clip") -> Object:
     """Let the only task end, and wait until its video is stored."""
     site.stack.simulator.complete(site.only_task()["id"])

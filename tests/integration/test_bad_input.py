@@ -1,5 +1,6 @@
 """Mistakes of users and administrators: what is said, that nothing is paid for them, and that mending is enough."""
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -148,8 +149,9 @@ def test_an_order_that_came_before_its_class(site: Site) -> None:
     site.wait_reason("ClassNotFound", "Accepted")
     parts = site.stack.class_parts(later, bucket=BUCKET, prefix=f"{later}/")
     site.stack.apply(class_manifests.rehearsal_class(later, parts))
-    site.stored()
-    assert len(site.stack.simulator.ledger(account=later)["posts"]) == 1
+    of_the_class = dataclasses.replace(site, class_name=later, prefix=f"{later}/")
+    of_the_class.stored()
+    assert len(of_the_class.posts()) == 1
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from integration.lifecycle import (  # only_own_classes is a fixture
     assert_bought_once,
     change_class,
     complete_and_store,
-    is_stored,
     only_own_classes,  # noqa: F401
     reapply,
     rotate_key,
@@ -138,7 +137,7 @@ def test_a_revision_raised_in_flight_waits_for_the_first_video(site: Site) -> No
     site.wait(lambda found: found["status"]["observedGeneration"] == 2)
     assert len(site.posts()) == 1
     site.stack.simulator.complete(site.only_task()["id"])
-    found = site.wait(lambda seen: is_stored(seen, 2))["status"]
+    found = site.stored()
     assert [task["billed"] for task in site.tasks()] == [0.3, 0.3]
     assert [past["revision"] for past in found["history"]] == [1]
     assert {f"{site.folder(revision=number)}clip.mp4" for number in (1, 2)} <= set(site.keys())
@@ -149,7 +148,7 @@ def test_a_revision_raised_afterwards_keeps_the_first_video(site: Site) -> None:
     site.order()
     first = site.stored()
     site.order(revision=2)
-    found = site.wait(lambda seen: is_stored(seen, 2))["status"]
+    found = site.stored()
     assert [task["billed"] for task in site.tasks()] == [0.3, 0.3]
     assert [past["sha256"] for past in found["history"]] == [first["output"]["sha256"]]
     assert {f"{site.folder(revision=number)}clip.mp4" for number in (1, 2)} <= set(site.keys())
