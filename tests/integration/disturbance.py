@@ -6,7 +6,6 @@ times.
 
 import copy
 import dataclasses
-import functools
 import hashlib
 import json
 import subprocess
@@ -16,19 +15,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from urllib.parse import quote
 
 import class_manifests
-from integration.harness import FAST, Site, make_site
+from integration.harness import FAST, Site, make_site, posts_of
 from podrunner.pod import Pod
 from podrunner.release import ROOT, Release, install
 from servers.api_client import ApiError
-from servers.s3 import S3Server
 from stack import Object, Stack
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 QUICK: Mapping[str, object] = {
     **FAST,
@@ -97,8 +92,7 @@ class Order:
 
     def posts(self) -> Sequence[dict[str, Any]]:
         """The POSTs that the simulator met for it."""
-        mine = hashlib.sha256(self.prompt.encode()).hexdigest()
-        return [post for post in self.site.posts() if post["prompt_sha256"] == mine]
+        return posts_of(self.site.stack, self.prompt)
 
     def tasks(self) -> Sequence[dict[str, Any]]:
         """The tasks that it made for it."""
@@ -108,13 +102,11 @@ class Order:
     def files(self) -> Sequence[str]:
         """The files in its folder of the bucket, without the folder's name."""
         folder = self.site.folder(self.name)
-        listed = _bucket(self.site.stack.s3).list_objects_v2(Bucket=self.site.bucket, Prefix=folder)
-        return [entry["Key"].removeprefix(folder) for entry in listed.get("Contents", ())]
+        return [key.removeprefix(folder) for key in self.site.stack.keys(self.site.bucket, folder)]
 
     def content(self, file: str) -> bytes:
         """The bytes of a file in its folder."""
-        key = self.site.folder(self.name) + file
-        return _bucket(self.site.stack.s3).get_object(Bucket=self.site.bucket, Key=key)["Body"].read()
+        return self.site.stack.bytes_of(self.site.bucket, self.site.folder(self.name) + file)
 
     def document(self, file: str) -> dict[str, Any]:
         """A file of the ledger."""
@@ -251,12 +243,6 @@ def _holds(check: Callable[[], object]) -> bool:
         return bool(check())
     except (OSError, ApiError):
         return False
-
-
-@functools.cache
-def _bucket(server: S3Server) -> "S3Client":
-    """One client for all looks: each new one parses the service's description again."""
-    return server.client()
 
 
 def _compile() -> None:

@@ -144,13 +144,32 @@ class Site:
 def make_site(
     stack: Stack, changes: Mapping[str, Any] | None = None, *, bucket: str = BUCKET, prefix: str | None = None
 ) -> Site:
-    """A site whose class has `changes` in its spec (maps merged, lists replaced, None removes)."""
+    """A site whose class has `changes` in its spec."""
+    site = site_without_class(stack, bucket=bucket, prefix=prefix)
+    make_class(site, changes)
+    return site
+
+
+def site_without_class(stack: Stack, *, bucket: str = BUCKET, prefix: str | None = None) -> Site:
+    """A site whose orders name a class that is not there before `make_class`."""
     number = next(_numbers)
-    name, inside = f"class-{number}", prefix if prefix is not None else f"site-{number}/"
-    parts = stack.class_parts(name, bucket=bucket, prefix=inside)
+    inside = prefix if prefix is not None else f"site-{number}/"
+    namespace = stack.plane.namespace("site")
+    return Site(stack=stack, namespace=namespace, class_name=f"class-{number}", bucket=bucket, prefix=inside)
+
+
+def make_class(site: Site, changes: Mapping[str, Any] | None = None) -> None:
+    """The site's class, with `changes` in its spec (maps merged, lists replaced, None removes)."""
+    parts = site.stack.class_parts(site.class_name, bucket=site.bucket, prefix=site.prefix)
     fast = {"tiers": fast_tiers()}
-    stack.apply(class_manifests.rehearsal_class(name, parts, class_manifests.merged(fast, changes or {})))
-    return Site(stack=stack, namespace=stack.plane.namespace("site"), class_name=name, bucket=bucket, prefix=inside)
+    manifest = class_manifests.rehearsal_class(site.class_name, parts, class_manifests.merged(fast, changes or {}))
+    site.stack.apply(manifest)
+
+
+def posts_of(stack: Stack, prompt: str) -> Sequence[dict[str, Any]]:
+    """Every submission of a prompt that the simulator met, from whatever account."""
+    digest = hashlib.sha256(prompt.encode()).hexdigest()
+    return [post for post in stack.simulator.ledger()["posts"] if post["prompt_sha256"] == digest]
 
 
 def fast_tiers() -> Sequence[dict[str, Any]]:

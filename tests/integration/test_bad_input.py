@@ -1,6 +1,5 @@
 """Mistakes of users and administrators: what is said, that nothing is paid for them, and that mending is enough."""
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from typing import Any
 import pytest
 
 import class_manifests
-from integration.harness import BUCKET, Site, condition, make_site
+from integration.harness import BUCKET, Site, condition, make_class, make_site, site_without_class
 from integration.lax_store import LaxStore
 from integration.lifecycle import only_own_classes, until  # noqa: F401 - a fixture
 from servers.control_plane import ControlPlaneError
@@ -142,16 +141,14 @@ def test_a_store_without_conditional_writes_never_gets_an_order(stack: Stack) ->
 # ---------------------------------------------------------------- the class
 
 
-def test_an_order_that_came_before_its_class(site: Site) -> None:
+def test_an_order_that_came_before_its_class(stack: Stack) -> None:
     """It waits, and the class is enough; the operator's copy of the policy is asked then."""
-    later = f"{site.class_name}-later"
-    site.order(classRef={"name": later})
+    site = site_without_class(stack)
+    site.order()
     site.wait_reason("ClassNotFound", "Accepted")
-    parts = site.stack.class_parts(later, bucket=BUCKET, prefix=f"{later}/")
-    site.stack.apply(class_manifests.rehearsal_class(later, parts))
-    of_the_class = dataclasses.replace(site, class_name=later, prefix=f"{later}/")
-    of_the_class.stored()
-    assert len(of_the_class.posts()) == 1
+    make_class(site)
+    site.stored()
+    assert len(site.posts()) == 1
 
 
 @pytest.mark.parametrize(
