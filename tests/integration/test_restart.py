@@ -30,7 +30,7 @@ from integration.disturbance import (
     until_settled,
 )
 from integration.effect_proxy import EffectProxy, Moment
-from integration.harness import Site
+from integration.harness import Site, make_class, site_without_class
 from podrunner.pod import Pod
 from stack import Stack
 
@@ -52,20 +52,26 @@ PHASES = {
     "failed": "Failed",
     "succeeded": "Succeeded",
 }
-NAMES = [*map(case_name, CASES), *STATES, "queued", "made-while-down", "deleted-while-down"]
+# Nothing may be sent for them until somebody makes the class or resumes the object, which is after the recovery.
+WAITS = {"pending": "Pending", "suspended": "Suspended"}
+NAMES = [*map(case_name, CASES), *STATES, *WAITS, "queued", "made-while-down", "deleted-while-down"]
 ENDS_WELL = [name for name in NAMES if name not in {"failed", "deleted-while-down"}]
 
 
 @dataclass
 class Crash:
-    """What was ordered, and which orders were Held after the recovery, with the number of their POSTs until then."""
+    """What was ordered, and how the orders were found after the recovery that were Held or had to wait.
+
+    `held`: the number of POSTs until then. `waited`: the phase, and that number.
+    """
 
     orders: dict[str, Order] = field(default_factory=dict)
     held: dict[str, int] = field(default_factory=dict)
+    waited: dict[str, tuple[str, int]] = field(default_factory=dict)
     sites: list[Site] = field(default_factory=list)
 
-    def order(self, site: Site, name: str, markers: str = "") -> Order:
-        self.orders[name] = order(site, name, markers)
+    def order(self, site: Site, name: str, markers: str = "", **spec: object) -> Order:
+        self.orders[name] = order(site, name, markers, **spec)
         return self.orders[name]
 
 
@@ -144,7 +150,9 @@ def begin_states(crash: Crash, shared: Site, full: Site) -> None:
     until_phase([crash.orders["first"], crash.orders["deleted-while-down"]], "Generating")
     crash.order(full, "queued")
     until_phase([crash.orders["queued"]], "Queued")
-    for name, phase in PHASES.items():
+    crash.order(site_without_class(shared.stack), "pending")
+    crash.order(shared, "suspended", suspend=True)
+    for name, phase in (PHASES | WAITS).items():
         until_phase([crash.orders[name]], phase)
     until(crash.orders["submitting"].posts, "the POST that is held open")
 
@@ -177,22 +185,35 @@ def recover(rig: Rig, crash: Crash, pod: Pod) -> None:
     """Start; die once more when all that may be sent was sent; start; then a person answers for what is Held."""
     pod.start()
     orders = crash.orders
-    for name in orders.keys() - IN_DOUBT - {"queued", "failed"}:
+    for name in orders.keys() - IN_DOUBT - WAITS.keys() - {"queued", "failed"}:
         until(orders[name].tasks, f"the task of {name}, which may be sent; it is {orders[name].phase}")
         until(lambda one=orders[name]: has_task(one), f"{name} has its task in the ledger")  # type: ignore[misc]
     pod.kill()
     pod.start().wait_ready()
     for name in ("generating", "first", "deleted-while-down"):
         rig.stack.simulator.complete(orders[name].tasks()[0]["id"])
-    until_phase([orders[name] for name in ENDS_WELL], "Succeeded", "Held", timeout=DOUBT_SECONDS + 60)
+    ends = [orders[name] for name in ENDS_WELL if name not in WAITS]
+    until_phase(ends, "Succeeded", "Held", timeout=DOUBT_SECONDS + 60)
     crash.held = {name: len(one.posts()) for name, one in orders.items() if one.phase == "Held"}
     for name in crash.held:
         tasks = orders[name].tasks()
         orders[name].answer(f"r1-a1:adopt={tasks[0]['id']}" if tasks else "r1-a1:resubmit")
-    until_phase([orders[name] for name in ENDS_WELL], "Succeeded")
+    until_phase(ends, "Succeeded")
+    let_go(crash)
     doubtful = [f"{orders[name].key}/r1/a1" for name in NEVER_SENT]
     for site in crash.sites:
         until_settled(site, *(doubtful if site is crash.sites[0] else ()))
+
+
+def let_go(crash: Crash) -> None:
+    """The class is made that one order waits for, and the other is resumed; all others have ended by now."""
+    pending, suspended = (crash.orders[name] for name in WAITS)
+    crash.waited = {one.name: (one.phase, len(one.posts())) for one in (pending, suspended)}
+    make_class(pending.site)
+    crash.sites.append(pending.site)
+    resume = ["patch", "vgen", suspended.name, "--type=merge", "--patch", '{"spec": {"suspend": null}}']
+    suspended.site.stack.plane.kubectl(*resume, "--namespace", suspended.site.namespace)
+    until_phase([pending, suspended], "Succeeded")
 
 
 def has_task(one: Order) -> bool:
@@ -235,6 +256,12 @@ def test_held_only_between_the_durable_intent_and_the_durable_id(crash: Crash, n
 def test_an_outcome_that_nobody_can_know_is_held(crash: Crash, name: str) -> None:
     """Until a person answers there was one POST at most, none if the kill came before it."""
     assert crash.held[name] == (0 if name in NEVER_SENT else 1)
+
+
+@pytest.mark.parametrize("name", WAITS)
+def test_what_waits_for_a_person_is_not_sent_by_a_restart(crash: Crash, name: str) -> None:
+    """Two restarts and the whole recovery passed without a POST; that it was sent once afterwards is asserted above."""
+    assert crash.waited[name] == (WAITS[name], 0)
 
 
 def test_what_failed_stays_failed(crash: Crash) -> None:
