@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from integration.harness import Site, condition
+from integration.harness import Site, condition, make_class, posts_of, site_without_class
 from integration.lifecycle import (  # only_own_classes is a fixture
     LOST_ANSWER,
     REFUSED,
@@ -29,6 +29,31 @@ pytestmark = pytest.mark.usefixtures("operator", "only_own_classes")
 
 
 # ---------------------------------------------------------------- deleted and applied again
+
+
+def test_before_its_class_is_there(site: Site) -> None:
+    """Another class, the one of `site`, is not asked in its stead."""
+    early = site_without_class(site.stack)
+    prompt = f"a kite over dunes, {early.namespace}"
+    early.order(prompt=prompt)
+    early.wait_phase("Pending")
+    reapply(early, prompt=prompt)
+    early.wait_phase("Pending")
+    assert posts_of(site.stack, prompt) == []
+    make_class(early)
+    early.stored()
+    assert_bought_once(early)
+
+
+def test_while_it_is_suspended(site: Site) -> None:
+    site.order(suspend=True)
+    site.wait_phase("Suspended")
+    reapply(site, suspend=True)
+    site.wait_phase("Suspended")
+    assert site.posts() == []
+    site.order(suspend=False)
+    site.stored()
+    assert_bought_once(site)
 
 
 def test_in_queue(new_site: Callable[..., Site]) -> None:
