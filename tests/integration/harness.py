@@ -7,6 +7,7 @@ other classes. What is asserted comes from the simulator's ledger, the audit log
 
 import hashlib
 import itertools
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -170,6 +171,13 @@ def posts_of(stack: Stack, prompt: str) -> Sequence[dict[str, Any]]:
     """Every submission of a prompt that the simulator met, from whatever account."""
     digest = hashlib.sha256(prompt.encode()).hexdigest()
     return [post for post in stack.simulator.ledger()["posts"] if post["prompt_sha256"] == digest]
+
+
+def open_to_readers(stack: Stack, bucket: str) -> None:
+    """Let everyone get the bucket's objects, so that the URL of a video can be fetched."""
+    read = {"Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject"], "Resource": [f"arn:aws:s3:::{bucket}/*"]}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [read]})
+    stack.s3.client().put_bucket_policy(Bucket=bucket, Policy=policy)
 
 
 def fast_tiers() -> Sequence[dict[str, Any]]:

@@ -12,6 +12,7 @@ import pytest
 import class_manifests
 from integration.harness import Site
 from podrunner.pod import Pod
+from podrunner.release import Release
 from stack import Object, Stack
 
 PATIENCE = 60.0
@@ -36,13 +37,20 @@ def only_own_classes(stack: Stack) -> Iterator[None]:
 
 @contextmanager
 def another_operator(stack: Stack, running: Pod, **settings: str) -> Iterator[Pod]:
-    """In place of the running pod, one with other settings in its environment; the next test starts the first again."""
-    running.terminate()
+    """In place of the running pod, one with other settings in its environment."""
     deployment: dict[str, Any] = copy.deepcopy(dict(stack.release.deployment))
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     kept = [one for one in container["env"] if one["name"] not in settings]
     container["env"] = [*kept, *({"name": name, "value": value} for name, value in settings.items())]
-    with Pod(stack.plane, dataclasses.replace(stack.release, deployment=deployment)) as pod:
+    with in_place_of(stack, running, dataclasses.replace(stack.release, deployment=deployment)) as pod:
+        yield pod
+
+
+@contextmanager
+def in_place_of(stack: Stack, running: Pod, release: Release) -> Iterator[Pod]:
+    """In place of the running pod, one of another release; the next test starts the first again."""
+    running.terminate()
+    with Pod(stack.plane, release) as pod:
         yield pod.start().wait_ready()
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from demonstration.proof import Facts
-from integration.harness import Site, condition, make_site
+from integration.harness import Site, condition, make_site, open_to_readers
 from stack import Stack
 
 if TYPE_CHECKING:
@@ -133,17 +133,14 @@ class Orders:
 @pytest.fixture(scope="module")
 def orders(stack: Stack) -> Iterator[Orders]:
     """All choices and troubles; the bucket can be read by everyone, so that the URL can be fetched."""
-    stack.s3.make_bucket(BUCKET)
-    read = {"Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject"], "Resource": [f"arn:aws:s3:::{BUCKET}/*"]}
-    client = stack.s3.client()
-    client.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [read]}))
+    open_to_readers(stack, stack.s3.make_bucket(BUCKET))
     stack.simulator.change(max_open=100)
     site = make_site(stack, {"limits": {"submitConcurrency": 8, "maxInFlight": 100}}, bucket=BUCKET)
     stack.apply(
         *(site.manifest(str(choice), **choice.spec) for choice in CHOICES),
         *(site.manifest(str(trouble), prompt=trouble.prompt) for trouble in TROUBLES),
     )
-    yield Orders(site=site, client=client)
+    yield Orders(site=site, client=stack.s3.client())
     stack.simulator.change(max_open=10)
 
 
