@@ -7,6 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from podrunner import rights
 from servers.api_client import ApiError
 from servers.control_plane import ControlPlane
 
@@ -25,10 +26,15 @@ class Release:
     deployment: Mapping[str, Any]
 
     @property
+    def account(self) -> rights.Account:
+        """The operator's ServiceAccount."""
+        name = self.deployment["spec"]["template"]["spec"].get("serviceAccountName", "default")
+        return rights.Account(self.namespace, name)
+
+    @property
     def user(self) -> str:
         """The user name of the operator's requests, as audit events have it."""
-        account = self.deployment["spec"]["template"]["spec"].get("serviceAccountName", "default")
-        return f"system:serviceaccount:{self.namespace}:{account}"
+        return self.account.user
 
 
 def install(
@@ -39,16 +45,19 @@ def install(
     name: str = "videogen-operator",
     helm: int = 4,
 ) -> Release:
-    """Make the namespace if need be, install or upgrade, wait until the CRDs are served.
+    """Make the namespace if need be, install or upgrade, wait until the CRDs are served, and compare the rights.
 
-    Raises ControlPlaneError with Helm's or kubectl's words.
+    Raises ControlPlaneError with Helm's or kubectl's words, and RightsError when the operator has other rights than are
+    listed.
     """
     make_namespace(plane, namespace)
     given = plane.directory / f"{namespace}-{name}-values.json"
     given.write_text(json.dumps(dict(values or {})))  # JSON is YAML
     plane.helm("upgrade", "--install", name, CHART, "--namespace", namespace, "--values", given, version=helm)
     plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
-    return installed(plane, namespace=namespace, name=name)
+    release = installed(plane, namespace=namespace, name=name)
+    rights.compare(rights.granted(plane.client, release.account), rights.listed())
+    return release
 
 
 def installed(plane: ControlPlane, *, namespace: str = "videogen", name: str = "videogen-operator") -> Release:

@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from golden import manifests
+from podrunner import rights
+from podrunner.release import install
 from provision import helm
 from servers.control_plane import ControlPlane
 
@@ -91,21 +93,11 @@ def test_crds_are_kept_if_asked(keep: str, expected: str | None) -> None:
     assert crd["metadata"].get("annotations", {}).get("helm.sh/resource-policy") == expected
 
 
-def test_the_operator_may_write_status_and_events_and_nothing_else() -> None:
-    assert render()["ClusterRole/videogen-operator"]["rules"] == [
-        {
-            "apiGroups": ["videogen.dev"],
-            "resources": ["videogenerations", "videogenerationclasses"],
-            "verbs": ["get", "list", "watch"],
-        },
-        {
-            "apiGroups": ["videogen.dev"],
-            "resources": ["videogenerations/status", "videogenerationclasses/status"],
-            "verbs": ["patch"],
-        },
-        {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
-        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]},
-    ]
+def test_the_chart_gives_the_listed_rights_and_no_others() -> None:
+    rendered = render()
+    cluster = rights.of_role(rendered["ClusterRole/videogen-operator"], rights.CLUSTER)
+    own = rights.of_role(rendered["Role/videogen-operator"], rights.OWN_NAMESPACE)
+    assert cluster | own == rights.listed()
 
 
 def test_secrets_can_be_narrowed_to_names() -> None:
@@ -173,25 +165,68 @@ def test_the_pod_is_a_restricted_one(installed: ControlPlane) -> None:
     installed.kubectl("create", "--dry-run=server", "-f", "-", input=yaml.safe_dump(pod))
 
 
+def can(plane: ControlPlane, verb: str, resource: str, group: str, namespace: str) -> str:
+    """What the API server says of the operator's account: yes or no."""
+    kind, _, part = resource.partition("/")
+    named = kind if group == "core" else f"{kind}.{group}"
+    options = ["--subresource", part] if part else []
+    asked = ("auth", "can-i", verb, named, *options, "--namespace", namespace, "--as", SUBJECT)
+    return plane.kubectl(*asked, check=False).stdout.strip()
+
+
+@pytest.mark.parametrize("right", sorted(rights.listed()), ids=str)
+def test_the_operators_rights(installed: ControlPlane, right: rights.Right) -> None:
+    elsewhere = "yes" if right.where == rights.CLUSTER else "no"
+    assert can(installed, right.verb, right.resource, right.group, "videogen") == "yes"
+    assert can(installed, right.verb, right.resource, right.group, "tenant") == elsewhere
+
+
 @pytest.mark.parametrize(
-    ("verb", "resource", "namespace", "expected"),
+    ("verb", "resource", "group"),
     [
-        ("watch", "videogenerations.videogen.dev", "tenant", "yes"),
-        ("patch", "videogenerations.videogen.dev/status", "tenant", "yes"),
-        ("patch", "videogenerations.videogen.dev", "tenant", "no"),
-        ("delete", "videogenerations.videogen.dev", "tenant", "no"),
-        ("create", "events.events.k8s.io", "tenant", "yes"),
-        ("get", "secrets", "videogen", "yes"),
-        ("list", "secrets", "videogen", "no"),
-        ("get", "secrets", "tenant", "no"),
-        ("get", "configmaps", "videogen", "no"),
-        ("get", "pods", "videogen", "no"),
+        ("patch", "videogenerations", "videogen.dev"),
+        ("delete", "videogenerations", "videogen.dev"),
+        ("list", "secrets", "core"),
+        ("get", "configmaps", "core"),
+        ("get", "pods", "core"),
     ],
 )
-def test_the_operators_rights(installed: ControlPlane, verb: str, resource: str, namespace: str, expected: str) -> None:
-    kind, _, subresource = resource.partition("/")
-    options = ["--subresource", subresource] if subresource else []
-    told = installed.kubectl(
-        "auth", "can-i", verb, kind, *options, "--namespace", namespace, "--as", SUBJECT, check=False
-    )
-    assert told.stdout.strip() == expected
+def test_what_is_not_listed_is_refused(installed: ControlPlane, verb: str, resource: str, group: str) -> None:
+    assert can(installed, verb, resource, group, "videogen") == "no"
+
+
+# ---------------------------------------------------------------- an install with other rights than are listed
+
+# What is there once in a cluster belongs to the release above.
+BESIDE: Final[Json] = {"crds": {"enabled": False}, "admissionPolicy": {"enabled": False}}
+
+
+@pytest.mark.parametrize(
+    ("binding", "role", "subject", "named"),
+    [
+        ("clusterrolebinding", "clusterrole=extra", "serviceaccount={0}:{0}-videogen-operator", "(cluster)"),
+        ("clusterrolebinding", "clusterrole=extra", "group=system:serviceaccounts:{0}", "(cluster)"),
+        ("rolebinding", "clusterrole=extra", "serviceaccount={0}:{0}-videogen-operator", "(namespace default)"),
+    ],
+)
+def test_an_install_names_a_right_too_many(
+    installed: ControlPlane, binding: str, role: str, subject: str, named: str
+) -> None:
+    namespace = installed.namespace("rich")
+    options = [f"--{role}", f"--{subject.format(namespace)}", "--namespace", "default"]
+    installed.kubectl("create", "clusterrole", "extra", "--verb=delete", "--resource=pods")
+    installed.kubectl("create", binding, "extra", *options)
+    try:
+        with pytest.raises(rights.RightsError) as error:
+            install(installed, BESIDE, namespace=namespace, name=namespace)
+    finally:
+        installed.kubectl("delete", binding, "extra", "--namespace", "default")
+        installed.kubectl("delete", "clusterrole", "extra")
+    assert str(error.value).splitlines()[1:] == [f"  too much: core pods delete {named}"]
+
+
+def test_an_install_names_every_right_that_is_missing(installed: ControlPlane) -> None:
+    namespace = installed.namespace("poor")
+    with pytest.raises(rights.RightsError) as error:
+        install(installed, {**BESIDE, "rbac": {"create": False}}, namespace=namespace, name=namespace)
+    assert str(error.value).splitlines()[1:] == [f"  missing: {right}" for right in sorted(rights.listed())]

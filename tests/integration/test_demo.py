@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,8 +37,8 @@ def place(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def run(place: Mapping[str, str], *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(DEMO), *options]
+def run(place: Mapping[str, str], *options: str, demo: Path = DEMO) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(demo), *options]
     return subprocess.run(command, env=place, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
 
 
@@ -134,6 +135,23 @@ def test_a_failure_says_what_failed_and_where_the_logs_are(place: dict[str, str]
     assert "no room on this machine" in demo.stderr
     logs = Path(demo.stderr.rpartition("All logs: ")[2].strip())
     assert any("no room" in log.read_text() for log in logs.iterdir())
+    assert_nothing_is_left(place)
+
+
+def test_a_right_that_the_operator_does_not_need_ends_the_demo_and_is_named(
+    place: dict[str, str], tmp_path: Path
+) -> None:
+    """A missing one would show by itself. The checkout is a copy whose chart has one verb more."""
+    for part in ("hack", "charts", "operator", "examples"):
+        shutil.copytree(ROOT / part, tmp_path / "copy" / part, ignore=shutil.ignore_patterns("__pycache__"))
+    role = tmp_path / "copy/charts/videogen-operator/templates/rbac.yaml"
+    assert "verbs: [patch]" in role.read_text()
+    role.write_text(role.read_text().replace("verbs: [patch]", "verbs: [patch, update]"))
+    paths = os.pathsep.join(str(tmp_path / "copy" / part) for part in ("operator", "hack"))
+    demo = run({**place, "PYTHONPATH": paths}, demo=tmp_path / "copy/hack/demo.py")
+    assert demo.returncode == 1
+    assert "The demo failed at: chart" in demo.stderr
+    assert "too much: videogen.dev videogenerations/status update (cluster)" in demo.stderr
     assert_nothing_is_left(place)
 
 
