@@ -8,16 +8,7 @@ from pathlib import Path
 from provision import python_env
 
 _ROOT = Path(__file__).parents[2]
-_IMPORT_ALL = """
-import importlib, pkgutil
-for name in ("videogen_operator", "videogen_simulator"):
-    package = importlib.import_module(name)
-    for module in pkgutil.walk_packages(package.__path__, name + "."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
-import boto3, httpx, kopf, kubernetes, pydantic, uvloop
-boto3.client("s3", region_name="us-east-1")
-"""
+_IMPORT_EVERYTHING = Path(__file__).with_name("import_everything.py").read_text()
 
 
 def test_an_install_from_the_declared_bounds_alone_imports_everything(tmp_path: Path) -> None:
@@ -28,7 +19,7 @@ def test_an_install_from_the_declared_bounds_alone_imports_everything(tmp_path: 
     commands: list[list[str | Path]] = [
         [uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"],
         [uv, "pip", "install", "--quiet", "--python", python, _ROOT],
-        [python, "-c", _IMPORT_ALL],
+        [python, "-c", _IMPORT_EVERYTHING],
     ]
     for command in commands:
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
