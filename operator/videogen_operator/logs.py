@@ -30,8 +30,9 @@ def configure(form: Literal["json", "plain"], level: str) -> None:
     handler = logging.StreamHandler()
     if form == "json":
         names = {"levelname": "severity", "asctime": "timestamp", "name": "logger"}
+        # Values as `str` shows them: by itself it writes out the fields of dataclasses, a Secret's too.
         handler.setFormatter(
-            JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s", rename_fields=names, timestamp=False)
+            JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s", rename_fields=names, json_default=str)
         )
     else:
         handler.setFormatter(PlainFormatter())

@@ -1,8 +1,11 @@
 """A video's normal life, and what every promise says about it: counted on the fakes, on a virtual clock."""
 
 import json
+import logging
 
-from rehearsal import FOLDER, NAME, Cluster, Process, finished, object_manifest
+import pytest
+
+from rehearsal import FOLDER, NAME, NAMESPACE, Cluster, Process, finished, object_manifest
 from videogen_operator.ports import Kind
 
 
@@ -47,3 +50,44 @@ def test_the_slot_is_free_again() -> None:
     cluster = Cluster().ready()
     stored(cluster)
     assert cluster.reservations() == []
+
+
+# ---------------------------------------------------------------- what is logged
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, ...]]:
+    """Each line so far, with the fields that lead to everything else."""
+    return [
+        (line.getMessage(), *(str(vars(line).get(name, "-")) for name in ("object", "attempt", "task_id")))
+        for line in caplog.records
+    ]
+
+
+LIFE = [
+    ("now Submitting", f"{NAMESPACE}/{NAME}", "r1-a1", "-"),
+    ("task created", f"{NAMESPACE}/{NAME}", "r1-a1", "task_0001"),
+    ("now Generating", f"{NAMESPACE}/{NAME}", "r1-a1", "task_0001"),
+    ("video stored", "-", f"{NAMESPACE}/{NAME}/r1/a1", "task_0001"),
+    ("now Succeeded", f"{NAMESPACE}/{NAME}", "r1-a1", "task_0001"),
+]
+
+
+def test_each_change_is_logged_once_with_what_leads_to_it(caplog: pytest.LogCaptureFixture) -> None:
+    """A minute at rest says nothing."""
+    cluster = Cluster().ready()
+    with caplog.at_level(logging.INFO):
+        stored(cluster)
+    assert told(caplog) == LIFE
+
+
+def test_a_restart_in_mid_flight_repeats_no_line(caplog: pytest.LogCaptureFixture) -> None:
+    cluster = Cluster().ready()
+    with caplog.at_level(logging.INFO):
+        cluster.kube.put(object_manifest())
+        with Process(cluster) as process:
+            process.run(seconds=20)
+        with Process(cluster, writer="operator-b") as process:
+            assert process.run(until=finished(cluster))
+        with Process(cluster, writer="operator-c") as process:
+            process.run(seconds=60)
+    assert told(caplog) == LIFE
