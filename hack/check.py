@@ -49,8 +49,8 @@ def static() -> list[Check]:
 
 def unit() -> list[Check]:
     """The tests that need nothing but Python; sockets reach loopback only."""
-    loopback = "--allow-hosts=127.0.0.1,127.0.0.2,::1,localhost"
-    return [Check(name="unit tests", argv=["python", "-m", "pytest", "-q", "-n2", loopback, "tests/unit"])]
+    options = ("-p", "pytest_interruption", "-q", "-n2", "--allow-hosts=127.0.0.1,127.0.0.2,::1,localhost")
+    return [Check(name="unit tests", argv=["python", "-m", "pytest", *options, "tests/unit"])]
 
 
 def run(keeper: Keeper, check: Check) -> bool:
