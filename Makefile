@@ -11,7 +11,7 @@ PYTEST := python -m pytest -p pytest_interruption --randomly-seed=$(SEED) -n $(W
 	--allow-hosts=127.0.0.1,127.0.0.2,::1,localhost
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test check bench-quick fmt crds lock cluster-up cluster-down cluster-status clean clean-cache
+.PHONY: help demo demo-stop test check bench-quick bench-setup fmt crds lock cluster-up cluster-down cluster-status clean clean-cache
 
 help: ## print this list
 	@echo 'make <target>, where target is one of:'
@@ -32,6 +32,9 @@ check: ## format, lint, types, import contracts, generated files, unit tests (un
 
 bench-quick: ## our numbers beside their goals (a table, no gate)
 	@$(SETUP) python controlplane helm -- python -m bench.quick
+
+bench-setup: ## how long `make demo` takes in a fresh clone, from nothing and with caches (a table, no gate)
+	@env PYTHONPATH=hack $(PYTHON) -m bench.setup $(if $(ONLY),--only $(ONLY))
 
 fmt: ## format the Python files and repair what the linter can
 	@$(SETUP) python -- ruff check --quiet --fix-only .

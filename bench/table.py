@@ -69,3 +69,8 @@ def kilobytes(number: float) -> str:
 def seconds(number: float) -> str:
     """Seconds."""
     return f"{number:.2f} s"
+
+
+def whole_seconds(number: float) -> str:
+    """Seconds of what takes minutes."""
+    return f"{number:.0f} s"
