@@ -31,7 +31,7 @@ class Probe:
 
 PENDING: Final = Probe(ok=None, reason="Pending", message="not probed yet")
 _CREDENTIALS: Final = frozenset({Closure.CREDENTIALS_REJECTED, Closure.SECRET_NOT_FOUND})
-_NOT_SPENDING: Final = frozenset({Closure.STORAGE, Closure.SECRET_NOT_FOUND})
+_NOT_SPENDING: Final = frozenset({Closure.STORAGE, Closure.SECRET_NOT_FOUND, Closure.RATE_LIMITED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,9 @@ def _spending(health: Health) -> _Row:
     for why, closed in health.closures.items():
         if why not in _NOT_SPENDING:
             return ConditionStatus.FALSE, why.value, closed.message
-    return ConditionStatus.TRUE, "BreakerClosed", ""
+    slowed = health.closures.get(Closure.RATE_LIMITED)
+    message = f"slowed down by the gateway: {slowed.message}" if slowed else ""
+    return ConditionStatus.TRUE, "BreakerClosed", message
 
 
 def _models(health: Health) -> _Row:

@@ -4,7 +4,7 @@ from . import ledger
 from .actions import Conclude
 from .api.generation import VideoGeneration
 from .api.money import usd
-from .conditions import Reason, Standing, Step, Type
+from .conditions import Reason, Standing, Step, Type, queued
 
 
 def standing(action: Conclude, obj: VideoGeneration) -> Standing:
@@ -12,7 +12,7 @@ def standing(action: Conclude, obj: VideoGeneration) -> Standing:
     result, output = action.result, action.result.output
     if obj.spec.revision > output.revision:
         message = f"revision {output.revision} is stored at {output.uri}; revision {obj.spec.revision} is next"
-        return Standing(step=Step.QUEUED, reason=Reason.QUEUED, message=message)
+        return queued(Reason.QUEUED, message, result.class_)
     cost = usd(result.cost_usd)
     paid = f"no new charge (billed {cost} before)" if action.adopted else f"billed {cost}"
     seconds = output.duration_millis / 1000

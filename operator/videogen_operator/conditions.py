@@ -119,6 +119,16 @@ class Standing:
     notes: Mapping[Type, str] = field(default_factory=dict)
     adopted: bool = False
     mismatch: bool = False
+    doubtful: bool = False  # of `FAILED`: whether it was submitted was never known
+
+
+def queued(reason: Reason, message: str, class_name: str, *, closed: bool = False) -> Standing:
+    """Waiting, and nothing is spent. From one waiting reason to another nothing is written to an object, so the message
+    ends with where the current one is. `closed`: the message already says that the class is.
+    """
+    where = f"kubectl describe vgclass {class_name}"
+    end = where if closed else f"or the class is closed: {where}"
+    return Standing(step=Step.QUEUED, reason=reason, message=f"{message}; {end}")
 
 
 _T, _F, _U = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
@@ -159,7 +169,9 @@ def rows(standing: Standing) -> dict[Type, Row]:
     table: dict[Type, Row] = {Type.READY: (_READY.get(step, _U), _ready_reason(standing))}
     reached = _STEPS.index(standing.at) if step is Step.FAILED else _REACHED[step]
     for index, type_ in enumerate(_STEPS):
-        if index < reached:
+        if index < reached and type_ is Type.SUBMITTED and standing.doubtful:
+            table[type_] = (_U, Reason.SUBMISSION_OUTCOME_UNKNOWN)
+        elif index < reached:
             table[type_] = (_T, _done(type_, standing))
         elif index == reached:
             table[type_] = (_CURRENT.get(step, _F), standing.reason)

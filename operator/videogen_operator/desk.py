@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from .api.generation_class import MAX_RESERVATIONS, Reservation, VideoGenerationClass
 from .api.meta import Key
-from .conditions import Reason, Standing, Step
+from .conditions import Reason, Standing, queued
 from .ledger import AttemptId
 
 
@@ -228,19 +228,15 @@ class Desk:
 
     def why_waiting(self, waiter: Waiter, ticks: float) -> Standing:
         """What an object that got no slot shows."""
-        where = f"; or the class is closed: kubectl describe vgclass {self.name}"
         model = self.models.get(waiter.model)
         for why, closed in self.closures.items():
             if _is_shut(closed, ticks):
-                message = (
-                    f"class {self.name} is closed ({why.value}): {closed.message}; kubectl describe vgclass {self.name}"
-                )
-                return Standing(step=Step.QUEUED, reason=_SHOWN.get(why, Reason.BREAKER_OPEN), message=message)
+                message = f"class {self.name} is closed ({why.value}): {closed.message}"
+                return queued(_SHOWN.get(why, Reason.BREAKER_OPEN), message, self.name, closed=True)
         if model is not None:
-            message = f"not billed: {model.message}; it is tried again by itself{where}"
-            return Standing(step=Step.QUEUED, reason=Reason.MODEL_UNAVAILABLE, message=message)
-        message = f"waits for a free slot of class {self.name}{where}"
-        return Standing(step=Step.QUEUED, reason=Reason.QUEUED, message=message)
+            message = f"not billed: {model.message}; it is tried again by itself"
+            return queued(Reason.MODEL_UNAVAILABLE, message, self.name)
+        return queued(Reason.QUEUED, f"waits for a free slot of class {self.name}", self.name)
 
     # ------------------------------------------------------------ the round
 

@@ -34,10 +34,11 @@ from .admission import Offer, Refusal
 from .api.generation import VideoGeneration
 from .api.generation_class import VideoGenerationClass
 from .api.generation_status import Attempt, AttemptState, Billing
-from .conditions import Reason, Standing, Step, Type, find, step_shown
+from .api.money import usd
+from .conditions import Reason, Standing, Step, Type, find, queued, step_shown
 from .doubts import doubt, late_answer
 from .endings import after_end, final_standing, given_up, retry_due, superseded
-from .job import OPEN, Job, active_revision, finished, newest_attempt, own_number
+from .job import OPEN, Job, active_revision, finished, newest_attempt, own_number, price
 from .ledger import Again, Entry, Folder, Intent, Task
 from .pursuit import Moment, Pace, Pursuit
 from .showing import differs, not_offered, park, refuse, show
@@ -103,7 +104,7 @@ def _ledger_moved(job: Job) -> Action | None:
         f"what this revision bought is recorded at {status.ledger}, but the class now points to {job.ledger_uri}; "
         "name a class with the first place; nothing is sent"
     )
-    return park(job, Standing(step=Step.QUEUED, reason=Reason.LEDGER_UNAVAILABLE, message=message))
+    return park(job, queued(Reason.LEDGER_UNAVAILABLE, message, job.with_class().metadata.name))
 
 
 def _by_ledger(job: Job, folder: Folder, klass: VideoGenerationClass, now: Moment) -> Action:
@@ -222,7 +223,7 @@ def _next(job: Job, folder: Folder, verdict: adoption.Next, own: int | None, now
         return not_offered(job, job.offer, now)
     due = retry_due(folder, job.timing, now)
     if due is not None:
-        return park(job, Standing(step=Step.QUEUED, reason=Reason.BACKING_OFF, message=_BACKING_OFF), until=due)
+        return park(job, queued(Reason.BACKING_OFF, _BACKING_OFF, job.with_class().metadata.name), until=due)
     if job.granted != number or job.shut:
         return _queue(job, number)
     return _spend(job, number, recovering=recovering, now=now)
@@ -292,12 +293,13 @@ def _record_end(job: Job, folder: Folder, entry: Entry, now: Moment) -> Action:
         again=Again.FREE,
         time=entry.intent.time if entry.intent else now.wall,
     )
-    return RecordEnd(entry, end, after_end(end, folder, job.obj))
+    return RecordEnd(entry, end, after_end(end, folder, job.obj, price(job, entry)))
 
 
 def _record_final(job: Job, folder: Folder, entry: Entry, end: ledger.End) -> Action:
     """Money was or may have been spent and brought no video: this revision is over, a raised one goes on."""
-    return RecordEnd(entry, end, superseded(end, folder, job.obj) or final_standing(end))
+    cost = price(job, entry)
+    return RecordEnd(entry, end, superseded(end, folder, job.obj, cost) or final_standing(end, cost))
 
 
 def _pursue(job: Job, now: Moment) -> Action:
@@ -339,7 +341,8 @@ def progress(p: Pursuit, pace: Pace, now: Moment, obj: VideoGeneration) -> Stand
     """Where an object with a task stands; only what a person must see differs from Generating."""
     task = p.task.task_id
     if pursuit.copy_in_trouble(p, now, pace):
-        message = f"task {task} is completed and billed; the copy is tried again by itself: {p.detail or 'slow'}"
+        cost = usd(p.resolved.price_usd)
+        message = f"task {task} is completed, billed {cost}; the copy goes on by itself: {p.detail or 'it is slow'}"
         return Standing(step=Step.STORING, reason=p.trouble or Reason.DOWNLOADING, message=message)
     if p.trouble is not None and p.completed is None:
         message = f"task {task} is kept and asked for again by itself: {p.detail}"

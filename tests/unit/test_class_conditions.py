@@ -65,7 +65,6 @@ def test_a_bucket_that_does_not_do_is_named(reason: str) -> None:
         Closure.SERVER_ERRORS,
         Closure.REBUILDING,
         Closure.SCHEMA_OUTDATED,
-        Closure.RATE_LIMITED,
     ],
 )
 def test_a_closed_class_is_not_open_for_spending_and_not_ready(why: Closure) -> None:
@@ -73,6 +72,14 @@ def test_a_closed_class_is_not_open_for_spending_and_not_ready(why: Closure) -> 
     assert seen(health, ClassType.SPENDING_OPEN) == (F, why.value)
     assert seen(health, ClassType.READY) == (F, why.value)
     assert seen(health, ClassType.CREDENTIALS_VALID)[0] is T
+
+
+def test_a_class_that_is_slowed_down_stays_open_and_says_it() -> None:
+    """429 is the life of a busy account: nobody has to act."""
+    health = Health(credentials=KEY, storage=BUCKET, closures=closed(Closure.RATE_LIMITED))
+    assert seen(health, ClassType.READY)[0] is T
+    assert seen(health, ClassType.SPENDING_OPEN) == (T, "BreakerClosed")
+    assert "slowed down" in shown(health)[ClassType.SPENDING_OPEN].message
 
 
 def test_what_an_order_learned_about_the_key_counts_more_than_the_last_probe() -> None:

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import pytest
@@ -68,7 +68,9 @@ def test_a_json_line_says_when_how_bad_where_what_and_about_what(output: Output)
     logs.configure("json", "info")
     log.warning("event %s", "TaskCreated", extra=FACTS)
     fields = output.fields()
-    datetime.fromisoformat(fields.pop("timestamp"))
+    timestamp = fields.pop("timestamp")
+    assert timestamp.endswith("Z")
+    assert abs(datetime.fromisoformat(timestamp) - datetime.now(UTC)) < timedelta(minutes=1)
     assert fields == {"severity": "WARNING", "logger": log.name, "message": "event TaskCreated", **FACTS}
 
 
@@ -112,6 +114,12 @@ def test_a_plain_value_with_spaces_is_quoted(output: Output) -> None:
     logs.configure("plain", "info")
     log.info("now", extra={"detail": "two words", "reason": "Held"})
     assert output.line().endswith("now detail='two words' reason=Held")
+
+
+def test_a_plain_message_is_one_line_whatever_is_in_it(output: Output) -> None:
+    logs.configure("plain", "info")
+    log.info("a\nb")
+    assert output.line().endswith("INFO     a\\nb")
 
 
 def test_the_traceback_follows_a_plain_line(output: Output) -> None:

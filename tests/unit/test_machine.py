@@ -10,6 +10,7 @@ from builders import (
     CLASS,
     ENDPOINT,
     NOW,
+    PRICE,
     REFUSAL,
     TICKS,
     a_closing,
@@ -33,7 +34,7 @@ from builders import (
     not_sent,
     submitted_status,
 )
-from videogen_operator import endings, showing
+from videogen_operator import conditions, endings, showing
 from videogen_operator.actions import (
     Action,
     AskContent,
@@ -59,6 +60,7 @@ from videogen_operator.actions import (
 )
 from videogen_operator.api.generation import RESOLVE_ANNOTATION, VideoGeneration
 from videogen_operator.api.generation_status import Attempt, AttemptState, Billing, Status
+from videogen_operator.api.meta import ConditionStatus
 from videogen_operator.conditions import Reason, Standing, Step, Type
 from videogen_operator.job import Job, active_revision, shows
 from videogen_operator.ledger import Again, Answer, End, Folder
@@ -698,7 +700,7 @@ ENDS: list[tuple[str, End, tuple[End, ...], int, tuple[Step, Reason, Type | None
         an_end(state=AttemptState.REJECTED),
         (),
         1,
-        final(Type.SUBMITTED, Reason.ATTEMPTS_EXHAUSTED),
+        final(Type.SUBMITTED, Reason.REJECTED_BY_GATEWAY),
     ),
     ("failed without saying why", an_end(again=Again.ONCE), (), 3, again(Reason.BACKING_OFF)),
     (
@@ -761,7 +763,7 @@ def test_what_an_end_means(
     end: End, earlier: tuple[End, ...], most: int, want: tuple[Step, Reason, Type | None]
 ) -> None:
     obj = make_generation(retry_policy={"max_attempts": most})
-    standing = endings.after_end(end, make_folder(*earlier, end), obj)
+    standing = endings.after_end(end, make_folder(*earlier, end), obj, PRICE)
     assert (standing.step, standing.reason) == want[:2]
     if standing.step is Step.FAILED:
         assert standing.at is want[2]
@@ -771,14 +773,22 @@ def test_what_an_end_means(
     ("billing", "words"),
     [
         (Billing.NOT_BILLED, "not billed"),
-        (Billing.BILLED, "; billed;"),
-        (Billing.POSSIBLE, "may have been billed"),
+        (Billing.BILLED, "; billed 0.30 USD;"),
+        (Billing.POSSIBLE, "may have been billed 0.30 USD"),
     ],
 )
 def test_a_final_message_says_what_it_cost_and_the_way_out(billing: Billing, words: str) -> None:
-    message = endings.final_standing(given_up(billing=billing)).message
+    message = endings.final_standing(given_up(billing=billing), PRICE).message
     assert words in message
     assert "raise spec.revision" in message
+
+
+def test_of_an_abandoned_order_without_a_task_it_is_not_said_that_there_was_one() -> None:
+    without = conditions.rows(endings.final_standing(given_up(), PRICE))
+    with_task = conditions.rows(endings.final_standing(given_up().model_copy(update={"task_id": "task_1"}), PRICE))
+    assert without[Type.SUBMITTED] == (ConditionStatus.UNKNOWN, Reason.SUBMISSION_OUTCOME_UNKNOWN)
+    assert with_task[Type.SUBMITTED] == (ConditionStatus.TRUE, Reason.TASK_CREATED)
+    assert without[Type.GENERATED] == with_task[Type.GENERATED] == (ConditionStatus.FALSE, Reason.ABANDONED)
 
 
 # ---------------------------------------------------------------- unknown outcomes

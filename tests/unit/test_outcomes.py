@@ -105,7 +105,8 @@ def test_a_server_error_is_tried_twice_more_with_the_same_seed() -> None:
     cluster = after(*[Life.rejected(500, body)] * 5, seconds=3000)
     assert len(cluster.api.posts) == 3
     assert len({post.body["metadata"]["seed"] for post in cluster.api.posts}) == 1
-    assert cluster.condition("Ready")["reason"] == "AttemptsExhausted"
+    assert cluster.condition("Ready")["reason"] == "RejectedByGateway"
+    assert "3 attempts failed, none was billed" in cluster.condition("Ready")["message"]
 
 
 def test_a_server_error_is_unknown_where_the_class_does_not_say_that_it_is_free() -> None:

@@ -83,6 +83,18 @@ def test_a_secret_is_revealed_only_to_who_sends_it_or_hides_it() -> None:
     }
 
 
+def test_there_is_one_way_to_say_that_an_object_is_queued() -> None:
+    """Its message must end with where the reason for waiting is, since that is not written again."""
+    said = {
+        module
+        for module, node in found(ast.Call)
+        if isinstance(node.func, ast.Name) and node.func.id == "Standing"
+        for keyword in node.keywords
+        if keyword.arg == "step" and isinstance(keyword.value, ast.Attribute) and keyword.value.attr == "QUEUED"
+    }
+    assert said == {"conditions.py"}
+
+
 # ---------------------------------------------------------------- money
 
 

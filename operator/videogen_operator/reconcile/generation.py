@@ -12,7 +12,7 @@ from ..actions import Action
 from ..admission import Offer
 from ..api.generation import VideoGeneration
 from ..api.meta import Key
-from ..conditions import Reason, Standing, Step, Type, step_shown
+from ..conditions import Reason, Standing, Step, Type, queued, step_shown
 from ..desk import Desk
 from ..errors import KubeTrouble, StoreTrouble, Superseded
 from ..job import Job, active_folder, active_revision, finished, newest_attempt, own_number
@@ -237,7 +237,7 @@ class Generations:
         price = job.offer.resolved.price_usd if isinstance(job.offer, Offer) else None
         if standing.step is Step.QUEUED and isinstance(job.offer, Offer):
             notes = {Type.ACCEPTED: job.offer.message, **standing.notes}
-            standing = Standing(step=standing.step, reason=standing.reason, message=standing.message, notes=notes)
+            standing = replace(standing, notes=notes)
         if self._statuses.write(flight, writes.show(job.obj, standing, self._world.clock.now(), price=price)):
             self._facts.tell_standing(job.obj, standing, flight)
         if until is not None:
@@ -290,7 +290,9 @@ class Generations:
         """Fail closed: the object waits, and says so once."""
         obj = flight.obj
         if obj is not None and newest_attempt(obj) is None:
-            standing = Standing(step=Step.QUEUED, reason=Reason.LEDGER_UNAVAILABLE, message=f"nothing was sent: {why}")
+            klass = self._desks.of(obj)
+            name = klass.metadata.name if klass else ""
+            standing = queued(Reason.LEDGER_UNAVAILABLE, f"nothing was sent: {why}", name)
             if step_shown(obj.status.conditions) is not Step.QUEUED:
                 try:
                     self._statuses.write(flight, writes.show(obj, standing, self._world.clock.now()))
