@@ -137,7 +137,7 @@ def assemble(
         Resolving(world, access, statuses, announcer),
     )
     classes = Classes(world, desks, access, Probes(world, access), flights)
-    walk = Walk(world, desks, access, attempts, backlog, flights, announcer)
+    walk = Walk(world, desks, access, attempts, backlog, flights, facts, announcer)
     turns: dict[str, Turn] = {
         OBJECT_KIND: generations.turn,
         CLASS_KIND: classes.turn,

@@ -114,6 +114,14 @@ def show(obj: VideoGeneration, standing: Standing, now: datetime, *, price: Deci
     return _build(obj, tests=("submittedRevision", "attempt"), changes=changes)
 
 
+def storing(obj: VideoGeneration, attempt: ledger.AttemptId, standing: Standing, now: datetime) -> Write:
+    """A copy that takes long: the task is completed, so from now on it is shown as billed."""
+    price = obj.status.resolved.price_usd if obj.status.resolved else ZERO
+    item = _item(obj, attempt).model_copy(update={"billing": Billing.BILLED, "cost_usd": price})
+    changes = {**_shown(obj, standing, now), "cost": _cost_with(obj, item).wire()}
+    return _build(obj, tests=("attempt", "taskID"), changes=changes, attempt=item)
+
+
 def observe(obj: VideoGeneration) -> Write:
     """A new generation that changes nothing: without this write kstatus would show InProgress for ever."""
     generation = obj.metadata.generation
@@ -273,17 +281,7 @@ def end(
     adoption: Pins | None = None,
 ) -> Write:
     """An attempt that ended without the revision's video."""
-    item = _item(obj, attempt).model_copy(
-        update={
-            "state": end_.state,
-            "billing": end_.billing,
-            "finish_time": end_.time,
-            "task_id": end_.task_id or _item(obj, attempt).task_id,
-            "cost_usd": ZERO if end_.billing is Billing.NOT_BILLED else price,
-            "reason": end_.reason,
-            "message": end_.detail or None,
-        }
-    )
+    item = ended(_item(obj, attempt), end_, price)
     changes = {**_shown(obj, standing, now), "cost": _cost_with(obj, item).wire()}
     tests: tuple[str, ...] = ("attempt", "taskID")
     if adoption is not None:
@@ -324,6 +322,21 @@ def result(
             changes["startTime"] = to_wire(now)
     changes |= {"output": output, "completionTime": to_wire(result_.output.stored_time)}
     return _build(obj, tests=tests, changes=changes, attempt=item)
+
+
+def ended(item: Attempt, end_: ledger.End, price: Decimal) -> Attempt:
+    """The item of an attempt that ended without the revision's video."""
+    return item.model_copy(
+        update={
+            "state": end_.state,
+            "billing": end_.billing,
+            "finish_time": end_.time,
+            "task_id": end_.task_id or item.task_id,
+            "cost_usd": ZERO if end_.billing is Billing.NOT_BILLED else price,
+            "reason": end_.reason,
+            "message": end_.detail or None,
+        }
+    )
 
 
 def fact(obj: VideoGeneration, item: Attempt) -> Write:

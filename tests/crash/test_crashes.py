@@ -42,7 +42,11 @@ EXPECTED = [
     f"store.create {FOLDER}result.json",
     f"kube.patch_status {OBJECT}",  # write 3: the result
     "kube.event VideoStored",
-    f"kube.patch_status {CLASS}",  # the settlement
+    f"store.keys {FOLDER}",  # the walk looks at every entry once a minute, here at the end of its work
+    f"store.read {FOLDER}a1.intent.json",
+    f"store.read {FOLDER}a1.task.json",
+    f"store.read {FOLDER}result.json",
+    f"kube.patch_status {CLASS}",  # the settlement, within 5 s
 ]
 """The effects of one life in their order; reads that only repeat (Secrets, the class, probes) are left out."""
 

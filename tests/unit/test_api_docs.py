@@ -9,6 +9,7 @@ from golden import manifests
 from videogen_operator import conditions
 from videogen_operator.api import generation, generation_class
 from videogen_operator.api.meta import Model, wire_name
+from videogen_operator.events import EVENTS
 
 DOCS: Final = manifests.ROOT / "docs"
 OBJECT_PAGE: Final = (DOCS / "videogeneration.md").read_text()
@@ -25,11 +26,20 @@ def test_every_reason_and_condition_is_explained(reason: str) -> None:
 
 
 def test_no_reason_is_explained_that_does_not_exist() -> None:
-    table = OBJECT_PAGE.split("### Reasons")[1].splitlines()
+    table = OBJECT_PAGE.split("### Reasons")[1].split("### Events")[0].splitlines()
     told = {
         word for line in table if line.startswith("| `") for word in line.split("|")[1].replace("`", "").split(", ")
     }
     assert {word.strip() for word in told} == set(conditions.Reason)
+
+
+def test_the_table_of_events_is_that_of_the_code() -> None:
+    rows = [line for line in OBJECT_PAGE.split("### Events")[1].splitlines() if line.startswith("| `")]
+    table: dict[str, tuple[str, str]] = {}
+    for row in rows:
+        reasons, type_, action, _ = (cell.strip() for cell in row.strip("|").split("|", 3))
+        table |= {reason.strip(" `"): (type_, action) for reason in reasons.split(",")}
+    assert table == {str(r): ("Warning" if e.warning else "Normal", e.action.value) for r, e in EVENTS.items()}
 
 
 @pytest.mark.parametrize("field", sorted(names(generation.Spec)))

@@ -197,6 +197,49 @@ def test_a_second_live_task_of_one_revision_is_stored_too_and_said_so() -> None:
     assert len(videos) == 2
     assert "DuplicateSpend" in cluster.events()
     assert cluster.reservations() == []
+    billed = [(a["id"], a["state"], a["billing"]) for a in cluster.status()["attempts"]]
+    assert billed == [("r1-a1", "Completed", "Billed"), ("r1-a2", "Completed", "Billed")]
+    assert cluster.status()["cost"] == {"estimatedUSD": "0.60", "billedUSD": "0.60", "possibleUSD": "0.00"}
+
+
+def test_an_order_in_doubt_that_was_sent_again_is_no_order_without_an_object() -> None:
+    """The class says so only of orders whose object is gone: then nobody else would."""
+    cluster = Cluster().ready()
+    held(cluster)
+    cluster.kube.put(object_manifest(annotations={RESOLVE_ANNOTATION: "r1-a1:resubmit"}))
+    with Process(cluster) as process:
+        assert process.run(1800, until=finished(cluster))
+        process.run(3600)
+    assert [event for event in cluster.kube.events if event["regarding"]["kind"] == Kind.CLASS.value] == []
+
+
+def test_an_order_in_doubt_beside_a_raised_revision_is_no_order_without_an_object() -> None:
+    cluster = Cluster().ready()
+    held(cluster)
+    cluster.kube.put(object_manifest(revision=2))
+    with Process(cluster) as process:
+        assert process.run(1800, until=finished(cluster))
+        process.run(3600)
+    assert [event for event in cluster.kube.events if event["regarding"]["kind"] == Kind.CLASS.value] == []
+
+
+def test_a_file_that_cannot_be_read_hides_no_other_attempt_from_the_walk() -> None:
+    cluster = Cluster().ready()
+    cluster.api.lives = [Life.lost(), Life(polls=["queued"] * 9 + ["completed"])]
+    for name in ("a-broken", NAME):
+        cluster.kube.put(object_manifest(name))
+
+    def archived(effect: Effect) -> None:
+        if effect.name == "store.read" and effect.target.startswith(f"{NAMESPACE}/a-broken/"):
+            raise StoreTrouble(StoreReason.UNAVAILABLE, "InvalidObjectState")
+
+    with Process(cluster) as process:
+        process.run(300)
+        cluster.hooks.before = archived
+        for name in ("a-broken", NAME):
+            cluster.kube.delete(Kind.GENERATION, NAMESPACE, name)
+        process.run(1800)
+    assert f"{FOLDER}result.json" in cluster.bucket
 
 
 def test_an_abandoned_order_can_still_be_adopted() -> None:

@@ -379,6 +379,29 @@ def test_a_slow_copy_is_shown_as_storing_with_one_extra_write() -> None:
     assert cluster.patches(Kind.GENERATION) == 4
 
 
+@pytest.mark.parametrize("way", ["video_api.download", "store.create_video"])
+def test_a_copy_that_takes_long_is_shown_while_it_goes_on_and_as_billed(way: str) -> None:
+    cluster = Cluster().ready()
+    cluster.kube.put(object_manifest())
+    meanwhile: list[dict[str, Any]] = []
+
+    def takes_long(effect: Effect) -> None:
+        if effect.name == way:
+            cluster.clock.passed += 40
+        if effect.name == "store.create" and effect.target.endswith("result.json"):
+            meanwhile.append(cluster.status())
+
+    cluster.hooks.before = takes_long
+    with Process(cluster) as process:
+        assert process.run(600, until=finished(cluster))
+    (shown,) = meanwhile
+    ready = next(c for c in shown["conditions"] if c["type"] == "Ready")
+    assert (shown["phase"], shown["cost"]["billedUSD"]) == ("Storing", "0.30")
+    assert "completed, billed 0.30 USD" in ready["message"]
+    assert cluster.status()["cost"] == {"estimatedUSD": "0.30", "billedUSD": "0.30", "possibleUSD": "0.00"}
+    assert cluster.patches(Kind.GENERATION) == 4
+
+
 def test_a_bucket_that_stays_away_is_warned_of_once_after_five_minutes_and_costs_nothing_more() -> None:
     cluster = Cluster().ready()
     cluster.kube.put(object_manifest())

@@ -1,6 +1,7 @@
 """The work on one attempt with a task: ask, copy, end. Shared by objects and by the walk over the reservations."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -104,12 +105,14 @@ class Attempts:
         after = pursuit.after_asking_content(p, failure=failure, now=self._world.moment(), pace=charge.pace)
         return self._learn(work, charge, after)
 
-    def store(self, work: Work, charge: Charge) -> Result | Ending | None:
-        """One try to store the completed video."""
+    def store(self, work: Work, charge: Charge, meanwhile: Callable[[], None] = lambda: None) -> Result | Ending | None:
+        """One try to store the completed video; `meanwhile` is called at each piece of the copy."""
         p, source = _pursuit(work), _source(work, charge)
         try:
-            outcome = self._copying.store(source, p)
-        except AnotherAttemptStoredError:
+            outcome = self._copying.store(source, p, meanwhile)
+        except AnotherAttemptStoredError as other:
+            why = f"attempt {other.attempt} of this revision stored its video first"
+            work.pursuit = pursuit.after_store_trouble(other.pursuit, why, self._world.moment(), charge.pace)
             work.forget_folder()
             return None
         if isinstance(outcome, Result):

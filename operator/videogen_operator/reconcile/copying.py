@@ -4,15 +4,16 @@ First the bucket is asked: what carries our attempt in its metadata is stored al
 the C2PA credentials in them stay valid. `result.json` is written last: it is the commit mark.
 """
 
+import io
 import logging
 import os
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .. import answers, mp4, pursuit
 from ..api.generation_class import VideoGenerationClass
@@ -24,6 +25,9 @@ from ..pursuit import Ending, LocalCopy, Pace, Pursuit
 from ..redaction import Secret
 from . import books
 from .world import World
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 log: Final = logging.getLogger("videogen_operator.copying")
 
@@ -64,6 +68,38 @@ class Source:
 class AnotherAttemptStoredError(Exception):
     """Another attempt of this revision stored its video first: the folder must be read anew."""
 
+    def __init__(self, attempt: str, pursuit_: Pursuit) -> None:
+        super().__init__(attempt)
+        self.attempt = attempt
+        self.pursuit = pursuit_  # with the local copy, which stays
+
+
+Meanwhile = Callable[[], None]
+
+
+class _Writing(io.BufferedWriter):
+    """A temporary file that says when a piece came."""
+
+    def __init__(self, path: str, meanwhile: Meanwhile) -> None:
+        super().__init__(io.FileIO(path, "wb"))
+        self._meanwhile = meanwhile
+
+    def write(self, piece: "Buffer") -> int:
+        self._meanwhile()
+        return super().write(piece)
+
+
+class _Reading(io.BufferedReader):
+    """The same file, on its way into the bucket."""
+
+    def __init__(self, path: str, meanwhile: Meanwhile) -> None:
+        super().__init__(io.FileIO(path, "rb"))
+        self._meanwhile = meanwhile
+
+    def read(self, size: int | None = -1) -> bytes:
+        self._meanwhile()
+        return super().read(size)
+
 
 class Copying:
     """Copies videos. Thread-safe; one instance a process: it owns the space of the temporary volume."""
@@ -73,8 +109,8 @@ class Copying:
         self._used: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def store(self, source: Source, p: Pursuit) -> Result | Pursuit | Ending:
-        """One try to bring the video into the bucket. Raises `StoreTrouble` only for the ledger's own file."""
+    def store(self, source: Source, p: Pursuit, meanwhile: Meanwhile) -> Result | Pursuit | Ending:
+        """One try to bring the video into the bucket. `meanwhile` is called at each piece that comes or goes."""
         try:
             found = self._stored_already(source)
             if found is not None:
@@ -82,11 +118,11 @@ class Copying:
         except StoreTrouble as trouble:
             return pursuit.after_store_trouble(p, str(trouble), self._world.moment(), source.pace)
         if p.local is None:
-            outcome = self._download(source, p)
+            outcome = self._download(source, p, meanwhile)
             if not isinstance(outcome, Pursuit) or outcome.local is None:
                 return outcome
             p = outcome
-        return self._upload(source, p)
+        return self._upload(source, p, meanwhile)
 
     def is_there(self, source: Source) -> bool:
         """Whether the video of this attempt lies in the bucket. Raises `StoreTrouble` while that cannot be said."""
@@ -103,18 +139,18 @@ class Copying:
         head = source.store.head(source.video_key)
         return _ours(head, source.attempt) if head is not None else None
 
-    def _upload(self, source: Source, p: Pursuit) -> Result | Pursuit | Ending:
+    def _upload(self, source: Source, p: Pursuit, meanwhile: Meanwhile) -> Result | Pursuit | Ending:
         local = p.local
         if local is None:
             raise ValueError("nothing to upload")
         facts: Mapping[str, str] = _facts(source, local)
         try:
-            with Path(local.path).open("rb") as body:
+            with _Reading(local.path, meanwhile) as body:
                 created = source.store.create_video(
                     source.video_key, body, size=local.size, sha256=local.sha256, metadata=facts
                 )
             if created is Created.EXISTS:
-                facts = self._known_bytes(source)
+                facts = self._known_bytes(source, p)
             return self._commit(source, p, facts)
         except FileNotFoundError:
             self._remove(local.path)
@@ -122,12 +158,12 @@ class Copying:
         except StoreTrouble as trouble:
             return pursuit.after_store_trouble(p, str(trouble), self._world.moment(), source.pace)
 
-    def _known_bytes(self, source: Source) -> Mapping[str, str]:
+    def _known_bytes(self, source: Source, p: Pursuit) -> Mapping[str, str]:
         """412: bytes of our attempt are success (two downloads of one task may differ); others are never touched."""
         head = source.store.head(source.video_key)
         facts = _ours(head, source.attempt) if head is not None else None
         if facts is None and head is not None and _same_folder(head, source.attempt):
-            raise AnotherAttemptStoredError(head.metadata["attempt"])
+            raise AnotherAttemptStoredError(head.metadata["attempt"], p)
         if facts is None:
             message = (
                 f"{source.video_key} holds bytes of something else; they are not overwritten: move them away, "
@@ -185,7 +221,7 @@ class Copying:
 
     # ------------------------------------------------------------ the download
 
-    def _download(self, source: Source, p: Pursuit) -> Pursuit | Ending:
+    def _download(self, source: Source, p: Pursuit, meanwhile: Meanwhile) -> Pursuit | Ending:
         now, pace = self._world.moment(), source.pace
         limit = source.klass.spec.limits.max_output_bytes
         room = self._room()
@@ -196,7 +232,7 @@ class Copying:
         except OSError as error:
             return pursuit.after_store_trouble(p, f"no temporary file: {error.strerror}", now, pace)
         try:
-            kept = self._fetch(source, p, path, min(limit, room))
+            kept = self._fetch(source, p, path, min(limit, room), meanwhile)
         except OSError as error:
             self._remove(path)
             return pursuit.after_store_trouble(p, f"the temporary file failed: {error.strerror}", now, pace)
@@ -209,8 +245,8 @@ class Copying:
             self._used[path] = kept.local.size
         return kept
 
-    def _fetch(self, source: Source, p: Pursuit, path: str, limit: int) -> Pursuit | Ending:
-        with Path(path).open("wb") as into:
+    def _fetch(self, source: Source, p: Pursuit, path: str, limit: int, meanwhile: Meanwhile) -> Pursuit | Ending:
+        with _Writing(path, meanwhile) as into:
             got = self._world.api.download(source.task.endpoint, source.key, source.task.task_id, into, limit=limit)
         now = self._world.moment()
         if isinstance(got, TooLarge):

@@ -1,13 +1,15 @@
 """The writes of facts: a task, a result, an end. Each is decided from the ledger, repeated until it holds."""
 
+from decimal import Decimal
 from typing import Final
 
 from .. import actions, conclusion, ledger, writes
 from ..api.generation import VideoGeneration
 from ..api.money import usd
 from ..conditions import Reason, Standing, Step, Type
-from ..job import Job, active_folder, own_number, price
+from ..job import Job, active_folder, active_revision, own_number, price
 from ..ledger import AttemptId
+from ..ports import Kind
 from .announce import Announcer
 from .desks import Desks
 from .flight import Flight
@@ -56,6 +58,15 @@ class FactWrites:
         model = f"model {obj.status.resolved.api_model}, " if obj.status.resolved else ""
         note = f"Task {task} created: {through}{model}{usd(price(job, action.entry))}, billed when it is completed"
         self._announcer.about(obj, Reason.TASK_CREATED, note)
+
+    def storing(self, flight: Flight, standing: Standing) -> None:
+        """A copy that takes long, with what the video cost."""
+        obj = flight.known()
+        number = own_number(obj, active_revision(obj))
+        if number is None:
+            raise ValueError("the status names no attempt")
+        write = writes.storing(obj, active_folder(obj).attempt(number), standing, self._world.clock.now())
+        self._statuses.write(flight, write)
 
     # ------------------------------------------------------------ the result
 
@@ -119,9 +130,20 @@ class FactWrites:
         if job.klass is None:
             return
         name = job.klass.metadata.name
-        due = self._world.clock.ticks() + self._world.seconds.settle
-        self._desks.desk(name).settle(attempt, None, due)
-        self._desks.wake(name)
+        desk, wait = self._desks.desk(name), self._world.seconds.settle
+        desk.settle(attempt, None, self._world.clock.ticks() + wait)
+        self._desks.wake(name, 0.0 if desk.waiting else wait)  # a free slot is for who waits; else it rides with others
+
+    def late(self, attempt: AttemptId, end: ledger.End, amount: Decimal) -> None:
+        """A fact of an older attempt, whatever became of its object: it touches only its own item, and the sums."""
+        folder = attempt.folder
+        raw = self._world.kube.read(Kind.GENERATION, folder.namespace, folder.name)
+        obj = VideoGeneration.model_validate(raw) if raw is not None else None
+        item = next((a for a in obj.status.attempts if a.id == attempt.short), None) if obj is not None else None
+        if obj is None or item is None:
+            return
+        write = writes.fact(obj, writes.ended(item, end, amount))
+        self._world.kube.patch_status(Kind.GENERATION, folder.namespace, folder.name, list(write.operations))
 
 
 def _attempt_of(job: Job, short: str) -> AttemptId:

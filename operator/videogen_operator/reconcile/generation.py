@@ -1,13 +1,13 @@
 """One turn of a VideoGeneration: gather, decide, perform one action, write at most once, put the key back."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from pydantic import ValidationError
 
-from .. import actions, backoff, ledger, machine, writes
+from .. import actions, backoff, ledger, machine, pursuit, writes
 from ..actions import Action
 from ..admission import Offer
 from ..api.generation import VideoGeneration
@@ -15,14 +15,14 @@ from ..api.meta import Key
 from ..conditions import Reason, Standing, Step, Type, queued, step_shown
 from ..desk import Desk
 from ..errors import KubeTrouble, StoreTrouble, Superseded
-from ..job import Job, active_folder, active_revision, finished, newest_attempt, own_number
+from ..job import Job, active_folder, active_revision, finished, newest_attempt, own_number, shows
 from ..ledger import FolderId
 from ..ports import Kind
 from ..records import Records
 from ..workqueue import Lane
 from . import books
 from .access import Access
-from .attempt import Attempts
+from .attempt import Attempts, Charge
 from .backlog import Backlog
 from .charges import charge
 from .desks import Desks
@@ -234,16 +234,21 @@ class Generations:
         self._world.wake(flight.key)
 
     def _show(self, flight: Flight, job: Job, standing: Standing, until: float | None) -> None:
-        price = job.offer.resolved.price_usd if isinstance(job.offer, Offer) else None
-        if standing.step is Step.QUEUED and isinstance(job.offer, Offer):
-            notes = {Type.ACCEPTED: job.offer.message, **standing.notes}
-            standing = replace(standing, notes=notes)
-        if self._statuses.write(flight, writes.show(job.obj, standing, self._world.clock.now(), price=price)):
-            self._facts.tell_standing(job.obj, standing, flight)
+        if standing.step is Step.STORING:
+            self._facts.storing(flight, standing)
+        else:
+            self._show_standing(flight, job, standing)
         if until is not None:
             self._world.at(flight.key, until)
         elif standing.step is Step.QUEUED and standing.reason is not Reason.LEDGER_UNAVAILABLE:
             self._world.wake(flight.key)
+
+    def _show_standing(self, flight: Flight, job: Job, standing: Standing) -> None:
+        price = job.offer.resolved.price_usd if isinstance(job.offer, Offer) else None
+        if standing.step is Step.QUEUED and isinstance(job.offer, Offer):
+            standing = replace(standing, notes={Type.ACCEPTED: job.offer.message, **standing.notes})
+        if self._statuses.write(flight, writes.show(job.obj, standing, self._world.clock.now(), price=price)):
+            self._facts.tell_standing(job.obj, standing, flight)
 
     def _mend(self, flight: Flight, job: Job, task: ledger.Task, number: int) -> None:
         klass = job.with_class()
@@ -273,12 +278,30 @@ class Generations:
             case actions.AskContent():
                 ending = self._attempts.ask_content(flight.work, owed)
             case _:
-                self._attempts.store(flight.work, owed)
+                self._attempts.store(flight.work, owed, self._while_copying(flight, owed))
                 ending = None
         if ending is not None and ending.reason is Reason.MODEL_UNAVAILABLE:
             model = owed.resolved.api_model
             desk.close_model(model, f"model {model} is gone: {ending.detail}", self._world.clock.ticks() + 600.0)
         self._world.queue.add(flight.key, 0.0, Lane.TURN)
+
+    def _while_copying(self, flight: Flight, owed: Charge) -> Callable[[], None]:
+        """What a copy does at each piece of it: one that takes long is shown while it goes on."""
+        p = flight.work.pursuit
+
+        def meanwhile() -> None:
+            now = self._world.moment()
+            if p is None or not pursuit.copy_in_trouble(p, now, owed.pace):
+                return
+            standing = machine.progress(p, owed.pace, now, flight.known())
+            if shows(flight.known(), standing):
+                return
+            try:
+                self._facts.storing(flight, standing)
+            except (KubeTrouble, Superseded):
+                flight.stale = True
+
+        return meanwhile
 
     # ------------------------------------------------------------ trouble
 

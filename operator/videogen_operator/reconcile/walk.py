@@ -29,6 +29,7 @@ from .attempt import Attempts, Charge
 from .backlog import Backlog
 from .charges import needed_key
 from .desks import Desks
+from .facts import FactWrites
 from .flight import Unwritten, Work
 from .flights import Flights
 from .pace import pace_of
@@ -39,6 +40,7 @@ log: Final = logging.getLogger("videogen_operator.walk")
 
 ORPHAN: Final = "Attempt"
 _TROUBLE_RETRY: Final = 5.0
+_TROUBLES: Final = 3
 
 
 class Walk:
@@ -52,6 +54,7 @@ class Walk:
         attempts: Attempts,
         backlog: Backlog,
         flights: Flights,
+        facts: FactWrites,
         announcer: Announcer,
     ) -> None:
         self._world = world
@@ -60,6 +63,7 @@ class Walk:
         self._attempts = attempts
         self._backlog = backlog
         self._flights = flights
+        self._facts = facts
         self._announcer = announcer
         self._orphans: dict[Key, Work] = {}
         self._told: set[str] = set()
@@ -78,11 +82,22 @@ class Walk:
             store = self._access.store(klass, self._world.clock.ticks())
             desk = self._desks.desk(key.name)
             desk.see(klass.status.reservations, self._world.clock.ticks())
-            for entry in klass.status.reservations:
-                self._look(klass, desk, store, entry)
+            self._look_at_all(klass, desk, store)
         except (KubeTrouble, StoreTrouble) as trouble:
             log.warning("the walk was cut short", extra={"class": key.name, "detail": str(trouble)})
             self._world.wake(key, _TROUBLE_RETRY)
+
+    def _look_at_all(self, klass: VideoGenerationClass, desk: Desk, store: ObjectStore) -> None:
+        """A file that cannot be read hides no other attempt; a bucket that answers nothing at all ends the walk."""
+        troubles = 0
+        for entry in klass.status.reservations:
+            try:
+                self._look(klass, desk, store, entry)
+            except StoreTrouble as trouble:
+                troubles += 1
+                if troubles >= _TROUBLES:
+                    raise
+                log.warning("an attempt was not looked at", extra={"attempt": entry.attempt, "detail": str(trouble)})
 
     def _look(self, klass: VideoGenerationClass, desk: Desk, store: ObjectStore, entry: Reservation) -> None:
         attempt = ledger.parse_entry(entry.attempt)
@@ -132,7 +147,7 @@ class Walk:
             with desk.lock:
                 desk.slotless.add(attempt.entry)
             self._desks.wake(desk.name)
-        if age > grace and self._flights.object_of(attempt) is None and entry.attempt not in self._told:
+        if age > grace and found.resolved is None and entry.attempt not in self._told and self._is_orphan(attempt):
             self._told.add(entry.attempt)
             note = (
                 f"The order {entry.attempt} got no clear answer and its object is gone; it may have been billed "
@@ -142,6 +157,13 @@ class Walk:
         since = found.intent.time if found.intent else entry.time
         if self._world.clock.now() - since > timedelta(seconds=klass.spec.abandon_after_seconds):
             self._settle(desk, attempt, entry)
+
+    def _is_orphan(self, attempt: AttemptId) -> bool:
+        """Whether there is no object any more that shows the attempt."""
+        folder = attempt.folder
+        if self._flights.object_of(attempt) is not None:
+            return False
+        return self._world.kube.read(Kind.GENERATION, folder.namespace, folder.name) is None
 
     # ------------------------------------------------------------ one attempt without its object
 
@@ -211,6 +233,7 @@ class Walk:
         work.unwritten.append(Unwritten(charge.attempt, end, klass.metadata.name))
         work.note(charge.attempt, end)
         self._backlog.write(work)
+        self._facts.late(charge.attempt, end, charge.resolved.price_usd)
         note = (
             f"Two tasks of {charge.attempt.entry} were made; both are stored, possible duplicate of "
             f"{usd(charge.resolved.price_usd)}: {stored.output.uri}"
