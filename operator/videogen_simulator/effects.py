@@ -5,6 +5,7 @@ Several effects on one request (a marker and an armed scenario) are merged field
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from .answers import Answer
 
@@ -48,6 +49,9 @@ class Failure:
     code: str = ""
 
 
+POST_FIELDS = frozenset({"reply", "makes_task", "hang_up", "hold", "hold_before_task"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
     """Everything that can be different from a task that goes well."""
@@ -72,10 +76,18 @@ class Effect:
     clip_bytes: int | None = None
     c2pa: bool | None = None
 
+    @property
+    def ends_with_the_post(self) -> bool:
+        """Whether it changes the answer to the POST and nothing after that."""
+        said = self._said().keys()
+        return bool(said) and said <= POST_FIELDS
+
     def over(self, other: "Effect") -> "Effect":
         """This effect, and the other's where this one says nothing."""
-        own = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
-        return replace(other, **own)
+        return replace(other, **self._said())
+
+    def _said(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
 
 
 NOTHING = Effect()

@@ -20,8 +20,10 @@ from .holds import Holds
 from .ledger import Post, Task
 from .rehearsal import Rehearsal
 from .rules import Order
+from .scenario import ScenarioError
 from .settings import AUTO, TYPICAL_BYTES, Settings
 
+CLIP_FIELDS = ("clip_seconds", "clip_size", "clip_bytes", "c2pa")
 LIFE_FIELDS = ("failure", "endless", "duration", "content_delay", "retention")
 
 
@@ -83,7 +85,6 @@ class Gateway:
             self.settle()
             price = self._admitted(account, order)
             name = tasks.task_id(self._seed, len(self.book.tasks) + 1)
-            pad = self.settings.pad_bytes if effect.clip_bytes is None else effect.clip_bytes
             task = Task(
                 name=name,
                 account=account,
@@ -92,8 +93,8 @@ class Gateway:
                 effect=effect,
                 life=tasks.life(order, effect, self.settings, name, self.clock.now()),
                 price=price,
-                pad_bytes=TYPICAL_BYTES[order.resolution] if pad == AUTO else pad,
-                c2pa=self.settings.c2pa if effect.c2pa is None else effect.c2pa,
+                pad_bytes=self.settings.pad_bytes,
+                c2pa=self.settings.c2pa,
             )
             self._open(task)
             self.book.made(task, post)
@@ -146,7 +147,12 @@ class Gateway:
     # By hand.
 
     def afflict(self, name: str, effect: Effect) -> bool:
-        """Let an effect meet a task that exists; False if it does not. What was billed stays billed."""
+        """Let an effect meet a task that exists; False if it does not. What was billed stays billed.
+
+        Raises `ScenarioError` for an effect that could only have met its POST.
+        """
+        if effect.ends_with_the_post:
+            raise ScenarioError("this scenario changes the answer to a POST; a task that exists has had it")
         with self._lock:
             self.settle()
             task = self.book.tasks.get(name)
@@ -156,6 +162,8 @@ class Gateway:
             if any(getattr(effect, field) is not None for field in LIFE_FIELDS):
                 task.life = tasks.life(task.order, task.effect, self.settings, name, task.life.created)
                 heapq.heappush(self._ends, (task.life.ends, name))
+            if any(getattr(effect, field) is not None for field in CLIP_FIELDS):
+                task.content_sha256 = task.content_bytes = None
             self.book.touch(task)
             return True
 
@@ -181,13 +189,15 @@ class Gateway:
 
 
 def content(task: Task) -> Clip:
-    """The clip of a task."""
+    """The clip of a task: what was ordered and set when it was made, unless a scenario says otherwise."""
+    effect = task.effect
+    pad = task.pad_bytes if effect.clip_bytes is None else effect.clip_bytes
     return clip(
         task.name,
-        task.effect.clip_size or task.order.size,
-        task.effect.clip_seconds or task.order.seconds,
-        total=task.pad_bytes,
-        c2pa=task.c2pa,
+        effect.clip_size or task.order.size,
+        effect.clip_seconds or task.order.seconds,
+        total=TYPICAL_BYTES[task.order.resolution] if pad == AUTO else pad,
+        c2pa=task.c2pa if effect.c2pa is None else effect.c2pa,
     )
 
 

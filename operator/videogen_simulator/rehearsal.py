@@ -44,16 +44,14 @@ class Rehearsal:
     def effect(self, prompt_sha256: str, marked: tuple[Chosen, ...]) -> tuple[Effect, tuple[str, ...]]:
         """What a POST meets, and the names of the scenarios that it comes from."""
         with self._lock:
-            met = [scenario for scenario in marked if self._counts(prompt_sha256, scenario)]
             armed = self._next()
-        if armed:
-            met.append(armed)
-        return markers.merged(tuple(met)), tuple(scenario.name for scenario in met)
+            offered = (*marked, armed) if armed else marked
+            self._met.update((prompt_sha256, name) for name in {scenario.name for scenario in offered})
+            met = tuple(scenario for scenario in offered if self._still(prompt_sha256, scenario))
+        return markers.merged(met), tuple(scenario.name for scenario in met)
 
-    def _counts(self, prompt_sha256: str, scenario: Chosen) -> bool:
-        key = (prompt_sha256, scenario.name)
-        self._met[key] += 1
-        return not scenario.limited or self._met[key] <= scenario.times
+    def _still(self, prompt_sha256: str, scenario: Chosen) -> bool:
+        return not scenario.limited or self._met[prompt_sha256, scenario.name] <= scenario.times
 
     def _next(self) -> Chosen | None:
         for one in self._armed:

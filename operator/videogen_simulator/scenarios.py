@@ -131,7 +131,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     # What polls say.
     "false-failure": Scenario(
-        says="`polls` polls say `failed` of a task that goes well.",
+        says="`polls` polls say `failed` of a task that goes well (0: all).",
         takes=ONCE,
         effect=lambda p: poll(p, says={"status": "failed", "progress": 100}),
     ),
@@ -167,7 +167,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         effect=lambda p: content(p, cut=p["at"], framing=p["framing"]),
     ),
     "content-length": Scenario(
-        says="The Content-Length of `downloads` downloads is wrong by `off` bytes.",
+        says="The Content-Length of `downloads` downloads is wrong by `off` bytes (0: all).",
         takes={"off": 1000, "downloads": 1},
         effect=lambda p: content(p, extra_length=p["off"]),
     ),

@@ -92,7 +92,7 @@ def drawn(ends: tuple[float, float], name: str) -> float:
 
 
 def ended_now(life_: Life, now: float) -> Life:
-    """The same task, ended at this moment, with its delays kept."""
+    """The same task, ended at this moment: its content is there at once, and is kept as long as it would have been."""
     return Life(
         created=life_.created,
         started=min(life_.started, now),

@@ -1,5 +1,6 @@
 """The control endpoints and the settings behind them."""
 
+import hashlib
 from collections.abc import Iterator
 
 import httpx
@@ -52,6 +53,25 @@ def test_the_life_of_a_task_can_be_changed_while_it_runs(api: Caller, simulator:
     assert api.poll(task).json()["status"] == "completed"
     with pytest.raises(KeyError):
         simulator.arm("takes", task="task_none")
+
+
+@pytest.mark.parametrize("name", ["clip-short", "clip-small", "clip-bytes", "c2pa"])
+def test_the_clip_of_a_task_that_exists_can_be_changed(api: Caller, simulator: Simulator, name: str) -> None:
+    task = api.made(metadata={"resolution": "1080p"})
+    simulator.complete()
+    before = api.content(task).content
+    simulator.arm(name, task=task)
+    after = api.content(task).content
+    assert after != before
+    assert simulator.ledger(task=task)["tasks"][0]["content_sha256"] == hashlib.sha256(after).hexdigest()
+
+
+@pytest.mark.parametrize("name", ["rate-limited", "answer-lost", "slow-answer", "server-error"])
+def test_a_scenario_of_the_post_is_not_for_a_task_that_exists(api: Caller, name: str) -> None:
+    """A rehearsal that cannot happen is refused, as a misspelt one is."""
+    reply = api.http.post("/_sim/scenario", json={"name": name, "task": api.made()})
+    assert reply.status_code == 400
+    assert "changes the answer to a POST" in reply.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,19 @@ def test_times_counts_the_posts_of_one_prompt() -> None:
     assert met == [("server-error",), ("server-error",), ("server-error",), ()]
 
 
+def test_times_counts_for_what_is_armed_as_for_a_marker() -> None:
+    rehearsal = Rehearsal()
+    rehearsal.arm(chosen("failed-once", {}), None)
+    met = [rehearsal.effect(prompt, ())[1] for prompt in ("p", "p", "q")]
+    assert met == [("failed-once",), (), ("failed-once",)]
+
+
+def test_a_post_that_is_marked_twice_counts_once() -> None:
+    rehearsal = Rehearsal()
+    twice = marked("[[sim:takes seconds=1 times=2]] [[sim:takes seconds=2 times=2]]")
+    assert [len(rehearsal.effect("p", twice)[1]) for _ in range(3)] == [2, 2, 0]
+
+
 def test_a_scenario_that_happens_once_needs_no_parameter() -> None:
     assert chosen("failed-once", {}).limited
     assert not chosen("failed-internal", {}).limited
