@@ -29,9 +29,13 @@ class FakeStores:
         self.buckets: dict[str, dict[str, Thing]] = {name: {} for name in buckets}
         self.access_keys: set[str] | None = None  # None: every key pair is taken
         self.conditional_writes = True
+        self.opened: list[tuple[StoreAddress, StoreCredentials | None]] = []  # each once
         self.lock = threading.RLock()
 
     def open(self, address: StoreAddress, credentials: StoreCredentials | None) -> "FakeObjectStore":
+        with self.lock:
+            if (address, credentials) not in self.opened:
+                self.opened.append((address, credentials))
         return FakeObjectStore(self, address, credentials)
 
 

@@ -66,6 +66,7 @@ class Post:
     endpoint: str
     key: str
     body: dict[str, Any]
+    timeout: float  # how long the operator would have waited for the answer
     task_id: str | None = None
 
 
@@ -100,7 +101,9 @@ class FakeVideoApi:
             task = self._made(account, request, life) if life.makes_task else None
             if not never_left:
                 made = task.id if task else None
-                self.posts.append(Post(endpoint=endpoint, key=key.reveal(), body=request, task_id=made))
+                self.posts.append(
+                    Post(endpoint=endpoint, key=key.reveal(), body=request, timeout=timeout, task_id=made)
+                )
             if life.reply is not None:
                 return life.reply
             return _json(200, {"id": task.id if task else "", "status": "queued"})
