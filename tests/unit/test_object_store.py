@@ -183,6 +183,28 @@ def test_an_identity_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch,
     assert "credentials" in str(found)
 
 
+@pytest.mark.parametrize(("credentials", "signer"), [(None, "AKIDAMBIENT"), (CREDENTIALS, "AKIDEXAMPLE")])
+def test_without_credentials_of_the_class_a_request_is_signed_by_the_operators_own_identity(
+    monkeypatch: pytest.MonkeyPatch, credentials: StoreCredentials | None, signer: str
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDAMBIENT")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "ambient-secret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "ambient-token")
+    with RawServer(replying(http(200))) as server:
+        address = StoreAddress(bucket="videos", endpoint=server.url, path_style=True)
+        S3Stores(connections=1).open(address, credentials).create("k", b"")
+    sent = headers(server.requests[0])
+    assert f"Credential={signer}/" in sent["authorization"]
+    assert sent.get("x-amz-security-token") == (None if credentials else "ambient-token")
+
+
+def test_a_request_is_signed_for_the_region_of_the_class() -> None:
+    with RawServer(replying(http(200))) as server:
+        address = StoreAddress(bucket="videos", region="eu-central-1", endpoint=server.url, path_style=True)
+        STORES.open(address, CREDENTIALS).create("k", b"")
+    assert "/eu-central-1/s3/aws4_request" in headers(server.requests[0])["authorization"]
+
+
 def test_messages_are_one_short_line_without_the_secret() -> None:
     reply = http(403, error("SignatureDoesNotMatch", "a\nb https://x/?X-Amz-Signature=abc " * 99))
     with RawServer(replying(reply)) as server:
