@@ -4,7 +4,11 @@ import ast
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+
+from videogen_operator.api import generation, generation_class
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCES: Final = ROOT / "operator"
@@ -93,6 +97,53 @@ def test_there_is_one_way_to_say_that_an_object_is_queued() -> None:
         if keyword.arg == "step" and isinstance(keyword.value, ast.Attribute) and keyword.value.attr == "QUEUED"
     }
     assert said == {"conditions.py"}
+
+
+# ---------------------------------------------------------------- the two specs
+
+UNREAD: Final = {"ClassSpec.allowed_namespaces.from_"}
+"""The schema lets a selector stand with `from: Selector` and nowhere else, so the selector alone is read."""
+
+
+def spec_fields(model: type[BaseModel], path: str) -> Iterator[tuple[str, str]]:
+    """Where each field of a spec is, and its Python name; the fields of what it holds too. One value is no choice."""
+    for word, field in model.model_fields.items():
+        if get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1:
+            continue
+        yield f"{path}.{word}", word
+        for held in held_models(field.annotation):
+            yield from spec_fields(held, f"{path}.{word}")
+
+
+def held_models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models in a type such as `tuple[Tier, ...] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from held_models(part)
+
+
+def reads(tree: ast.AST) -> set[str]:
+    """The attributes that a piece of source takes the value of."""
+    return {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load)}
+
+
+def read_by_the_operator() -> set[str]:
+    """What it reads itself, or through a method of the API's models that it calls. No adapter ever sees a spec."""
+    api = [tree for path, tree in MODULES.items() if name(path).startswith("api/")]
+    others = [tree for path, tree in MODULES.items() if not name(path).startswith(("api/", "adapters/"))]
+    methods = [node for tree in api for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    known = set().union(*map(reads, others))
+    while more := set().union(*(reads(method) for method in methods if method.name in known)) - known:
+        known |= more
+    return known
+
+
+def test_every_field_of_a_spec_is_read() -> None:
+    """A field that nothing reads promises what is not done. Names count, so one that another thing has can hide."""
+    fields = [*spec_fields(generation.Spec, "Spec"), *spec_fields(generation_class.Spec, "ClassSpec")]
+    known = read_by_the_operator()
+    assert {path for path, word in fields if word not in known} == UNREAD
 
 
 # ---------------------------------------------------------------- money
