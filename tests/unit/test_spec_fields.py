@@ -186,7 +186,7 @@ def test_an_attempt_that_is_older_than_a_slot_lets_the_next_object_start_and_kee
     assert len(cluster.api.posts) == 2
     assert cluster.reservations() == [f"{NAMESPACE}/first/r1/a1", f"{NAMESPACE}/second/r1/a1"]
     assert cluster.klass()["status"]["inFlight"] == 1
-    assert ready_message(cluster) == "1 attempts hold money but no slot any more, such as marketing/first/r1/a1"
+    assert ready_message(cluster) == "1 attempt holds money but no slot any more, such as marketing/first/r1/a1"
 
 
 # ---------------------------------------------------------------- who may use it

@@ -293,7 +293,8 @@ class Classes:
             notes.append(f"{', '.join(sorted(defaults))} are all default classes; the newest is used")
         old = [e.attempt for e in plan.after if not desk.holds_slot(e, klass.spec.limits.slot_seconds, ticks)]
         if old:
-            notes.append(f"{len(old)} attempts hold money but no slot any more, such as {old[0]}")
+            counted = "1 attempt holds" if len(old) == 1 else f"{len(old)} attempts hold"
+            notes.append(f"{counted} money but no slot any more, such as {old[0]}")
         return "; ".join(notes)
 
     def _again(self, klass: VideoGenerationClass, desk: Desk, probed: _Probed) -> None:
