@@ -17,7 +17,7 @@ from videogen_operator.api.generation import KIND as OBJECT_KIND
 from videogen_operator.api.generation_class import KIND as CLASS_KIND
 from videogen_operator.api.meta import Key
 from videogen_operator.ports import Kind
-from videogen_operator.reconcile.world import Seconds
+from videogen_operator.timings import Timings
 from videogen_operator.wiring import Whole, assemble
 from videogen_operator.workqueue import Lane
 
@@ -168,7 +168,7 @@ class Cluster:
 class Process:
     """One start of the operator."""
 
-    def __init__(self, cluster: Cluster, *, timings: Seconds | None = None, writer: str = "operator-a") -> None:
+    def __init__(self, cluster: Cluster, *, timings: Timings | None = None, writer: str = "operator-a") -> None:
         self.cluster = cluster
         self._temp = tempfile.TemporaryDirectory(prefix="videogen-test-")
         self.whole: Whole = assemble(

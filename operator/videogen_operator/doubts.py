@@ -16,7 +16,7 @@ def doubt(job: Job, entry: Entry, intent: Intent, now: Moment) -> Action:
     timeout = job.klass.spec.provider.open_ai_videos.submit_timeout_seconds if job.klass else 0
     since = job.doubt_since if job.doubt_since is not None else now.ticks
     certain = job.doubt_certain or _held_before(job, entry)
-    decided = since if certain else since + timeout + job.timing.unknown_grace
+    decided = since if certain else since + timeout + job.seconds.unknown_grace
     if now.ticks < decided:
         return Doubt(entry, intent, held=False, until=decided)
     if not certain and job.folder_read < decided:
@@ -24,7 +24,7 @@ def doubt(job: Job, entry: Entry, intent: Intent, now: Moment) -> Action:
     answer = _answer(job, entry, intent)
     if answer is not None:
         return answer
-    recheck = job.folder_read + job.timing.held_recheck
+    recheck = job.folder_read + job.seconds.held_recheck
     return Recall(active_revision(job.obj)) if now.ticks >= recheck else Doubt(entry, intent, held=True, until=recheck)
 
 

@@ -11,11 +11,9 @@ from .api.generation import VideoGeneration
 from .api.generation_status import AttemptState, Billing
 from .api.money import usd
 from .conditions import Reason, Standing, Step, Type, queued
-from .job import (
-    Timing,
-)
 from .ledger import Again, Entry, Folder
 from .pursuit import Moment
+from .timings import Timings
 
 _GAVE_UP: Final = "given up by a person's answer"
 
@@ -39,13 +37,13 @@ def counted(folder: Folder) -> int:
     return sum(1 for e in folder.entries.values() if e.end and e.end.again in {Again.COUNTED, Again.ONCE})
 
 
-def retry_due(folder: Folder, timing: Timing, now: Moment) -> float | None:
+def retry_due(folder: Folder, seconds: Timings, now: Moment) -> float | None:
     """When the next attempt may be made after one that failed; None if now. 30 s, 2 min, 8 min, with jitter."""
     newest = folder.newest
     if newest is None or newest.end is None or newest.end.again not in {Again.COUNTED, Again.ONCE}:
         return None
     seed = folder.id.attempt(newest.number).entry
-    wait = backoff.delay(counted(folder), seed, base=timing.retry_base, factor=4.0, most=16 * timing.retry_base)
+    wait = backoff.delay(counted(folder), seed, base=seconds.retry_base, factor=4.0, most=16 * seconds.retry_base)
     left = newest.end.time + timedelta(seconds=wait) - now.wall
     return now.ticks + left.total_seconds() if left > timedelta(0) else None
 

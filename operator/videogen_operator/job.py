@@ -14,18 +14,9 @@ from .api.money import ZERO
 from .conditions import Reason, Standing, Step, Type, find, step_shown
 from .ledger import Answer, Entry, Folder, FolderId
 from .pursuit import Pace, Pursuit
+from .timings import Timings
 
 OPEN: Final = frozenset({AttemptState.INTENT, AttemptState.SUBMITTED, AttemptState.UNKNOWN})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
-    """The process's own seconds, settings so that tests can scale them."""
-
-    intent_fresh: float = 10.0
-    unknown_grace: float = 60.0
-    held_recheck: float = 600.0
-    retry_base: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +25,7 @@ class Job:
 
     obj: VideoGeneration
     klass: VideoGenerationClass | None
-    timing: Timing = field(default_factory=Timing)
+    seconds: Timings = field(default_factory=Timings)
     offer: Offer | Refusal | None = None
     ledger_uri: str = ""  # of the folder of the active revision, by the class as it is now
     folder: Folder | None = None

@@ -221,7 +221,7 @@ def _next(job: Job, folder: Folder, verdict: adoption.Next, own: int | None, now
         return park(job, Standing(step=Step.SUSPENDED, reason=Reason.SUSPENDED, message=_SUSPENDED))
     if isinstance(job.offer, Refusal):
         return not_offered(job, job.offer, now)
-    due = retry_due(folder, job.timing, now)
+    due = retry_due(folder, job.seconds, now)
     if due is not None:
         return park(job, queued(Reason.BACKING_OFF, _BACKING_OFF, job.with_class().metadata.name), until=due)
     if job.granted != number or job.shut:
@@ -277,7 +277,7 @@ def _spend(job: Job, number: int, *, recovering: bool, now: Moment) -> Action:
     same = isinstance(offer, Offer) and job.obj.status.request_hash == offer.request.hash
     if recovering and same:
         if job.begun != number and job.intent_seen is not None:
-            ready = job.intent_seen + job.timing.intent_fresh
+            ready = job.intent_seen + job.seconds.intent_fresh
             if now.ticks < ready:
                 return Wait(ready)
         return Send(number)

@@ -34,9 +34,10 @@ from .reconcile.resolving import Resolving
 from .reconcile.status_writer import StatusWriter
 from .reconcile.submission import Submission
 from .reconcile.walk import ORPHAN, Walk
-from .reconcile.world import WALK, Seconds, Tickets, World
+from .reconcile.world import WALK, Tickets, World
 from .records import Records
 from .settings import Settings
+from .timings import Timings
 from .workers import Turn
 from .workqueue import Lane, WorkQueue
 
@@ -59,9 +60,9 @@ class Whole:
         self.turns[key.kind](key, lane)
 
 
-def seconds(settings: Settings) -> Seconds:
+def seconds(settings: Settings) -> Timings:
     """The process's timings."""
-    return Seconds(
+    return Timings(
         intent_fresh=settings.intent_fresh_seconds,
         unknown_grace=settings.unknown_grace_seconds,
         unclaimed=settings.unclaimed_seconds,
@@ -95,7 +96,7 @@ def assemble(
     api: VideoApi,
     stores: Stores,
     clock: Clock,
-    timings: Seconds | None = None,
+    timings: Timings | None = None,
     writer: str = "videogen-operator",
     temp_dir: str = "/tmp",  # noqa: S108 - the pod's own volume
     temp_bytes: int = 8 * 1024**3,
@@ -108,7 +109,7 @@ def assemble(
         stores=stores,
         clock=clock,
         queue=WorkQueue(clock.ticks),
-        seconds=timings or Seconds(),
+        seconds=timings or Timings(),
         writer=writer,
         temp_dir=temp_dir,
         temp_bytes=temp_bytes,

@@ -9,7 +9,7 @@ import pytest
 from fakes import Life
 from rehearsal import NAME, NAMESPACE, Cluster, Process, class_manifest, finished, object_manifest
 from videogen_operator.ports import Answer, Kind, Operation
-from videogen_operator.reconcile.world import Seconds
+from videogen_operator.timings import Timings
 
 SLOW = Life(polls=["queued"] * 8 + ["completed"])
 
@@ -435,7 +435,7 @@ def test_an_echoed_prompt_is_nowhere(what: str, without: str, caplog: pytest.Log
     cluster = Cluster().ready()
     cluster.api.lives = [echo(what)]
     cluster.kube.put(object_manifest(retryPolicy={"maxAttempts": 1}))
-    with Process(cluster, timings=Seconds(copy_trouble=2)) as process:
+    with Process(cluster, timings=Timings(copy_trouble=2)) as process:
         process.run(15)
         if without == "its object":
             cluster.kube.delete(Kind.GENERATION, NAMESPACE, NAME)

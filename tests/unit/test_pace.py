@@ -9,9 +9,9 @@ from videogen_operator.api.gateway import OpenAIVideos, Provider
 from videogen_operator.api.generation_class import VideoGenerationClass
 from videogen_operator.pursuit import Pace
 from videogen_operator.reconcile.pace import pace_of
-from videogen_operator.reconcile.world import Seconds
+from videogen_operator.timings import Timings
 
-SECONDS = Seconds(
+SECONDS = Timings(
     early_poll=1.0, slow_poll=2.0, content_retry=3.0, copy_trouble=4.0, storage_warning=5.0, give_up_span=6.0
 )
 FAST = make_tier("720p", first_poll_seconds=11, overdue_after_seconds=12)

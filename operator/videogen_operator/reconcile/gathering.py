@@ -4,7 +4,7 @@ from ..admission import Offer, Refusal, offer
 from ..api.generation import RESOLVE_ANNOTATION, VideoGeneration
 from ..api.generation_class import VideoGenerationClass
 from ..desk import Desk
-from ..job import Job, Timing, active_folder, newest_attempt
+from ..job import Job, active_folder, newest_attempt
 from ..ledger import FolderId
 from .access import Access
 from .flight import Flight
@@ -33,12 +33,7 @@ class Gathering:
         return Job(
             obj=obj,
             klass=klass,
-            timing=Timing(
-                intent_fresh=seconds.intent_fresh,
-                unknown_grace=seconds.unknown_grace,
-                held_recheck=seconds.held_recheck,
-                retry_base=seconds.retry_base,
-            ),
+            seconds=seconds,
             offer=self._offer(obj, klass) if klass else None,
             ledger_uri=ledger_uri(klass, folder_id) if klass else "",
             folder=flight.work.folder,

@@ -2,10 +2,10 @@
 
 from ..api.generation_class import VideoGenerationClass
 from ..pursuit import Pace
-from .world import Seconds
+from ..timings import Timings
 
 
-def pace_of(klass: VideoGenerationClass, tier_name: str, seconds: Seconds) -> Pace:
+def pace_of(klass: VideoGenerationClass, tier_name: str, seconds: Timings) -> Pace:
     """How a task of that tier is pursued; a tier that the class has dropped is pursued like the slowest one left."""
     tiers = klass.spec.tiers
     tier = klass.spec.find_tier(tier_name) or max(tiers, key=lambda t: t.overdue_after_seconds)

@@ -9,28 +9,8 @@ from typing import Final
 from ..api.meta import Key
 from ..ports import Clock, Kube, Stores, VideoApi
 from ..pursuit import Moment
+from ..timings import Timings
 from ..workqueue import WorkQueue
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seconds:
-    """The process's timings, in seconds; each is a setting."""
-
-    intent_fresh: float = 10.0
-    unknown_grace: float = 60.0
-    unclaimed: float = 90.0
-    walk: float = 60.0
-    settle: float = 5.0
-    held_recheck: float = 600.0
-    retry_base: float = 30.0
-    probe: float = 60.0
-    early_poll: float = 10.0
-    slow_poll: float = 60.0
-    content_retry: float = 4.0
-    copy_trouble: float = 30.0
-    storage_warning: float = 300.0
-    give_up_span: float = 3600.0
-    storage_recheck: float = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +22,7 @@ class World:
     stores: Stores
     clock: Clock
     queue: WorkQueue
-    seconds: Seconds = field(default_factory=Seconds)
+    seconds: Timings = field(default_factory=Timings)
     writer: str = "videogen-operator"  # names this start of this process in reservations
     temp_dir: str = "/tmp"  # noqa: S108 - the pod's own volume by default
     temp_bytes: int = 8 * 1024**3
