@@ -29,19 +29,8 @@ from videogen_operator.api.meta import ObjectMeta
 from videogen_operator.api.storage import S3, Storage
 from videogen_operator.conditions import Reason, Standing, Step
 from videogen_operator.job import Job, active_revision
-from videogen_operator.ledger import (
-    Again,
-    Answer,
-    AttemptId,
-    End,
-    Folder,
-    FolderId,
-    Intent,
-    Request,
-    Resolution,
-    Result,
-    Task,
-)
+from videogen_operator.ledger import Again, Answer, End, Folder, Intent, Request, Resolution, Result, Task
+from videogen_operator.ledger_names import AttemptId, FolderId
 from videogen_operator.pursuit import Moment, Pace, Pursuit
 
 NOW: Final = datetime(2026, 11, 22, 10, 40, tzinfo=UTC)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from . import ledger
+from . import ledger, ledger_names
 from .api.gateway import OfferedModel, Tier
 from .api.generation import Spec
 from .api.generation_class import VideoGenerationClass
@@ -47,7 +47,7 @@ class _Wanted:
 def offer(
     spec: Spec,
     klass: VideoGenerationClass,
-    folder: ledger.FolderId,
+    folder: ledger_names.FolderId,
     namespace_labels: Mapping[str, str] | None,
 ) -> Offer | Refusal:
     """What `klass` makes of `spec`; `namespace_labels` is None when the class does not ask for them."""
@@ -137,7 +137,7 @@ def _pinned(
     model: OfferedModel,
     tier: Tier,
     klass: VideoGenerationClass,
-    folder: ledger.FolderId,
+    folder: ledger_names.FolderId,
 ) -> Offer:
     width, height = tier.pixels(wanted.aspect_ratio)
     seed = spec.seed if spec.seed is not None else ledger.derived_seed(folder, spec.prompt)

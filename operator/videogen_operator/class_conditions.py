@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from .api.meta import Condition, ConditionStatus
-from .desk import Closed, Closure
+from .closures import Closed, Closure
 
 
 class ClassType(StrEnum):

@@ -9,74 +9,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from .api.generation_class import MAX_RESERVATIONS, Reservation, VideoGenerationClass
 from .api.meta import Key
+from .closures import Closed, Closure, is_shut
 from .conditions import Reason, Standing, queued
-from .ledger import AttemptId
-
-
-class Closure(StrEnum):
-    """Why a class takes no new work; the words are condition reasons of the class."""
-
-    CREDENTIALS_REJECTED = "CredentialsRejected"
-    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason
-    STORAGE = "StorageUnavailable"
-    GATEWAY_UNREACHABLE = "GatewayUnreachable"
-    INSUFFICIENT_BALANCE = "InsufficientBalance"
-    SERVER_ERRORS = "ServerErrors"
-    RATE_LIMITED = "RateLimited"
-    REBUILDING = "Rebuilding"
-    SCHEMA_OUTDATED = "SchemaOutdated"
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """A closure: until `until` (ticks) nothing is sent; afterwards one attempt at a time may try."""
-
-    message: str
-    until: float | None = None
-    times: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiter:
-    """An object that asks for a slot."""
-
-    key: Key
-    attempt: AttemptId
-    amount: Decimal
-    model: str
-    order: tuple[str, str, str]  # creation time, namespace, name: first come, first served
-    told: bool = False  # it was already passed over once
-    considered: bool = False  # a round looked at it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
-    """A reserved slot and a submit permit, for one attempt."""
-
-    attempt: AttemptId
-    reservation: Reservation
-    fresh: bool  # the entry was added in this round, not found
-    model: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
-    """One planned write to a class's reservations."""
-
-    remove: tuple[Reservation, ...] = ()
-    add: tuple[Reservation, ...] = ()
-    take_over: tuple[tuple[Reservation, str], ...] = ()  # (entry, new writer)
-    granted: tuple[Waiter, ...] = ()
-    after: tuple[Reservation, ...] = ()
-
-    @property
-    def empty(self) -> bool:
-        return not (self.remove or self.add or self.take_over)
+from .ledger_names import AttemptId
+from .reservations import Grant, Round, Waiter, entry_of, identity
 
 
 @dataclass(slots=True)
@@ -219,7 +159,7 @@ class Desk:
 
     def shut(self, ticks: float) -> bool:
         """Nothing at all may be sent now."""
-        return any(_is_shut(closed, ticks) for closed in self.closures.values())
+        return any(is_shut(closed, ticks) for closed in self.closures.values())
 
     def next_opening(self, ticks: float) -> float | None:
         """When a timed closure ends next."""
@@ -230,7 +170,7 @@ class Desk:
         """What an object that got no slot shows."""
         model = self.models.get(waiter.model)
         for why, closed in self.closures.items():
-            if _is_shut(closed, ticks):
+            if is_shut(closed, ticks):
                 message = f"class {self.name} is closed ({why.value}): {closed.message}"
                 return queued(_SHOWN.get(why, Reason.BREAKER_OPEN), message, self.name, closed=True)
         if model is not None:
@@ -319,7 +259,7 @@ class Desk:
             known = after.get(waiter.attempt.entry)
             if known is None and (slots <= 0 or len(after) >= MAX_RESERVATIONS):
                 continue
-            entry = _entry(waiter, known, now, writer)
+            entry = entry_of(waiter, known, now, writer)
             if known is None:
                 slots -= 1
                 add.append(entry)
@@ -380,39 +320,3 @@ _SHOWN: Final[Mapping[Closure, Reason]] = {
     Closure.REBUILDING: Reason.REBUILDING,
     Closure.SCHEMA_OUTDATED: Reason.SCHEMA_OUTDATED,
 }
-
-
-def _is_shut(closed: Closed, ticks: float) -> bool:
-    return closed.until is None or closed.until > ticks
-
-
-def identity(entry: Reservation) -> tuple[str, str, datetime]:
-    """Two entries with one identity are the same reservation."""
-    return entry.attempt, entry.writer, entry.time
-
-
-def _entry(waiter: Waiter, known: Reservation | None, now: datetime, writer: str) -> Reservation:
-    """A new entry, or the one that is there under our name: who finds his attempt entered replaces the writer."""
-    if known is not None:
-        return known.model_copy(update={"writer": writer})
-    return Reservation(attempt=waiter.attempt.entry, amount_usd=waiter.amount, time=now, writer=writer)
-
-
-def operations(klass: VideoGenerationClass, plan: Round) -> list[Mapping[str, Any]]:
-    """The plan as JSON patch operations: entries are appended and removed, the list is never rewritten."""
-    entries = klass.status.reservations
-    result: list[Mapping[str, Any]] = []
-    index = {e.attempt: i for i, e in enumerate(entries)}
-    for entry, writer in plan.take_over:
-        path = f"/status/reservations/{index[entry.attempt]}"
-        result.append({"op": "test", "path": f"{path}/attempt", "value": entry.attempt})
-        result.append({"op": "replace", "path": f"{path}/writer", "value": writer})
-    for entry in sorted(plan.remove, key=lambda e: index[e.attempt], reverse=True):
-        path = f"/status/reservations/{index[entry.attempt]}"
-        result.append({"op": "test", "path": f"{path}/attempt", "value": entry.attempt})
-        result.append({"op": "remove", "path": path})
-    if plan.add and not entries:
-        result.append({"op": "add", "path": "/status/reservations", "value": [e.wire() for e in plan.add]})
-    else:
-        result += [{"op": "add", "path": "/status/reservations/-", "value": e.wire()} for e in plan.add]
-    return result

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from . import ledger
+from . import ledger_names
 from .actions import Action, Doubt, Recall, RecordTask, RefuseAnswer, Resolve
 from .api.generation import RESOLVE_ANNOTATION
 from .api.generation_status import AttemptState
@@ -45,7 +45,7 @@ def _answer(job: Job, entry: Entry, intent: Intent) -> Action | None:
     answer = parse_answer(job.obj)
     if answer is None:
         return RefuseAnswer(_ANSWER_FORM.format(attempt=intent.attempt))
-    if ledger.parse_short(answer[0]) != (active_revision(job.obj), entry.number):
+    if ledger_names.parse_short(answer[0]) != (active_revision(job.obj), entry.number):
         return RefuseAnswer(f"it names {answer[0]}, the attempt in question is {intent.attempt}")
     return Resolve(entry, answer[1], answer[2])
 

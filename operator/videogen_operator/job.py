@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from . import ledger
+from . import ledger_names
 from .admission import Offer, Refusal
 from .api.generation import RESOLVE_ANNOTATION, VideoGeneration
 from .api.generation_class import VideoGenerationClass
@@ -12,7 +12,8 @@ from .api.generation_status import Attempt, AttemptState, Resolved
 from .api.meta import ConditionStatus
 from .api.money import ZERO
 from .conditions import Reason, Standing, Step, Type, find, step_shown
-from .ledger import Answer, Entry, Folder, FolderId
+from .ledger import Answer, Entry, Folder
+from .ledger_names import FolderId
 from .pursuit import Pace, Pursuit
 from .timings import Timings
 
@@ -82,14 +83,14 @@ def active_revision(obj: VideoGeneration) -> int:
     """The revision that is worked on: an attempt in the air is finished before a raised revision begins."""
     newest = newest_attempt(obj)
     if newest is not None and newest.state in {AttemptState.INTENT, AttemptState.SUBMITTED}:
-        revision, _ = ledger.parse_short(newest.id) or (obj.spec.revision, 0)
+        revision, _ = ledger_names.parse_short(newest.id) or (obj.spec.revision, 0)
         return min(revision, obj.spec.revision)
     return obj.spec.revision
 
 
 def own_number(obj: VideoGeneration, revision: int) -> int | None:
     """The number of `status.attempt` if it belongs to `revision`."""
-    parsed = ledger.parse_short(obj.status.attempt or "")
+    parsed = ledger_names.parse_short(obj.status.attempt or "")
     return parsed[1] if parsed and parsed[0] == revision else None
 
 

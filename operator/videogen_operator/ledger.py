@@ -14,7 +14,6 @@ video that may be public. Nothing here does I/O; `reconcile` reads and writes th
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -25,112 +24,14 @@ from pydantic import Field, ValidationError
 from .api.generation_status import AttemptState, Billing, Output, Resolved
 from .api.meta import Model, Time
 from .api.money import Money
-
-_LABEL: Final = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
-_FILE: Final = re.compile(r"^a([1-9][0-9]{0,4})\.(intent|task|end|resolved)\.json$")
-_ENTRY: Final = re.compile(r"^([^/]+)/([^/]+)/r([1-9][0-9]{0,9})/a([1-9][0-9]{0,4})$")
-_SHORT: Final = re.compile(r"^r([1-9][0-9]{0,9})-a([1-9][0-9]{0,4})$")
-RESULT: Final = "result.json"
+from .ledger_names import FILE, RESULT, FolderId
 
 
 class LedgerUnreadableError(Exception):
     """A file of the ledger is there but cannot be understood: wait for a person, never start over."""
 
 
-class NameNotAllowedError(ValueError):
-    """A namespace or name that is no DNS label: it must not become part of a key."""
-
-
 # ---------------------------------------------------------------- names
-
-
-@dataclass(frozen=True, slots=True)
-class FolderId:
-    """One revision of one object: the unit that buys one content."""
-
-    namespace: str
-    name: str
-    revision: int
-
-    def __post_init__(self) -> None:
-        for part in (self.namespace, self.name):
-            if not _LABEL.fullmatch(part):
-                raise NameNotAllowedError(f"{part!r} is not a DNS label; the bucket's folders are named by labels only")
-        if self.revision < 1:
-            raise NameNotAllowedError(f"revision {self.revision} is below 1")
-
-    def key(self, prefix: str, file: str = "") -> str:
-        """The full key of `file` in this folder; the folder itself, ending with a slash, without one."""
-        return f"{prefix}{self.namespace}/{self.name}/r{self.revision}/{file}"
-
-    def video(self, attempt: int | None = None) -> str:
-        """The video's file name; with `attempt`, that of a second live task's video."""
-        return f"{self.name}.mp4" if attempt is None else f"{self.name}.a{attempt}.mp4"
-
-    def attempt(self, number: int) -> "AttemptId":
-        return AttemptId(self, number)
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptId:
-    """One POST that was or will be made: the unit of work, of money and of a slot."""
-
-    folder: FolderId
-    number: int
-
-    @property
-    def entry(self) -> str:
-        """Its name in the class's reservations: `<namespace>/<name>/r<revision>/a<n>`."""
-        f = self.folder
-        return f"{f.namespace}/{f.name}/r{f.revision}/a{self.number}"
-
-    @property
-    def short(self) -> str:
-        """Its name in the object's status: `r<revision>-a<n>`."""
-        return f"r{self.folder.revision}-a{self.number}"
-
-    def file(self, what: str) -> str:
-        return f"a{self.number}.{what}.json"
-
-    def __str__(self) -> str:
-        return self.entry
-
-
-def parse_entry(entry: str) -> AttemptId | None:
-    """The attempt that a reservation names; None if the text is none of ours."""
-    found = _ENTRY.fullmatch(entry)
-    if not found:
-        return None
-    namespace, name, revision, number = found.groups()
-    try:
-        return FolderId(namespace, name, int(revision)).attempt(int(number))
-    except NameNotAllowedError:
-        return None
-
-
-_KEY: Final = re.compile(r"^([^/]+)/([^/]+)/r([1-9][0-9]{0,9})/([^/]+)$")
-
-
-def parse_key(prefix: str, key: str) -> tuple["FolderId", int | None, str] | None:
-    """(folder, attempt number, kind of file) of a key of the ledger: intent, task, end, resolved or result."""
-    found = _KEY.fullmatch(key.removeprefix(prefix)) if key.startswith(prefix) else None
-    if found is None:
-        return None
-    namespace, name, revision, file = found.groups()
-    try:
-        folder = FolderId(namespace, name, int(revision))
-    except NameNotAllowedError:
-        return None
-    if file == RESULT:
-        return folder, None, "result"
-    attempt = _FILE.fullmatch(file)
-    return (folder, int(attempt[1]), attempt[2]) if attempt else None
-
-
-def parse_short(short: str) -> tuple[int, int] | None:
-    """(revision, number) of `r1-a1`."""
-    found = _SHORT.fullmatch(short)
-    return (int(found[1]), int(found[2])) if found else None
 
 
 # ---------------------------------------------------------------- the request
@@ -306,7 +207,7 @@ _DOCUMENTS: Final[Mapping[str, type[Model]]] = {"intent": Intent, "task": Task, 
 def known_files(keys: Iterable[str]) -> list[str]:
     """The JSON files of the ledger among the keys of a folder, by file name; the rest is not ours to read."""
     names = [key.rsplit("/", 1)[-1] for key in keys]
-    return [name for name in names if name == RESULT or _FILE.fullmatch(name)]
+    return [name for name in names if name == RESULT or FILE.fullmatch(name)]
 
 
 def parse_folder(folder: FolderId, files: Mapping[str, bytes]) -> Folder:
@@ -316,7 +217,7 @@ def parse_folder(folder: FolderId, files: Mapping[str, bytes]) -> Folder:
     for name, body in files.items():
         if name == RESULT:
             result = _read(Result, folder, name, body)
-        elif found := _FILE.fullmatch(name):
+        elif found := FILE.fullmatch(name):
             parts.setdefault(int(found[1]), {})[found[2]] = _read(_DOCUMENTS[found[2]], folder, name, body)
     entries = {number: Entry(number=number, **p) for number, p in sorted(parts.items())}
     return Folder(id=folder, entries=entries, result=result)
@@ -326,7 +227,7 @@ def parse_document(folder: FolderId, name: str, body: bytes) -> Model:
     """One file, by its name."""
     if name == RESULT:
         return _read(Result, folder, name, body)
-    found = _FILE.fullmatch(name)
+    found = FILE.fullmatch(name)
     if not found:
         raise LedgerUnreadableError(f"{folder.key('', name)} is no file of the ledger")
     return _read(_DOCUMENTS[found[2]], folder, name, body)

@@ -8,7 +8,7 @@ state, because everything that is decided here rests on the object, the ledger's
 from dataclasses import replace
 from typing import Final
 
-from . import adoption, ledger, pursuit
+from . import adoption, ledger, ledger_names, pursuit
 from .actions import (
     Action,
     AskContent,
@@ -28,19 +28,17 @@ from .actions import (
     Show,
     Store,
     Wait,
-    Warn,
 )
 from .admission import Offer, Refusal
-from .api.generation import VideoGeneration
 from .api.generation_class import VideoGenerationClass
 from .api.generation_status import Attempt, AttemptState, Billing
-from .api.money import usd
-from .conditions import Reason, Standing, Step, Type, find, queued, step_shown
+from .conditions import Reason, Standing, Step, queued, step_shown
 from .doubts import doubt, late_answer
 from .endings import after_end, final_standing, given_up, retry_due, superseded
 from .job import OPEN, Job, active_revision, finished, newest_attempt, own_number, price
 from .ledger import Again, Entry, Folder, Intent, Task
-from .pursuit import Moment, Pace, Pursuit
+from .progress import show_progress
+from .pursuit import Moment
 from .showing import differs, not_offered, park, refuse, show
 
 
@@ -148,7 +146,7 @@ def _needs_comparison(verdict: adoption.Verdict, own: int | None) -> bool:
     """Adopting something that the object's status does not name needs a request to compare it with."""
     match verdict:
         case adoption.Done(result=result):
-            parsed = ledger.parse_short(result.attempt)
+            parsed = ledger_names.parse_short(result.attempt)
             return parsed is None or parsed[1] != own
         case adoption.LiveTask(entry=entry) | adoption.Over(entry=entry) | adoption.Unanswered(entry=entry):
             return entry.number != own
@@ -317,39 +315,4 @@ def _pursue(job: Job, now: Moment) -> Action:
         case pursuit.Step.STORE:
             return Store()
         case pursuit.Step.WAIT:
-            return _show_progress(job, p, pace, now)
-
-
-def _show_progress(job: Job, p: Pursuit, pace: Pace, now: Moment) -> Action:
-    standing = progress(p, pace, now, job.obj)
-    if job.obj.status.observed_generation != job.obj.metadata.generation or differs(job, standing):
-        return Show(standing, p.due)
-    if pursuit.storage_is_down(p, now, pace) and Reason.STORAGE_UNAVAILABLE not in job.told:
-        return Warn(standing)
-    return Wait(_next_sight(p, pace, now))
-
-
-def _next_sight(p: Pursuit, pace: Pace, now: Moment) -> float:
-    """The next due time, or the moment from which a slow copy must be shown or warned of."""
-    if p.completed is None:
-        return p.due
-    marks = (p.completed.ticks + pace.copy_trouble, pursuit.storage_warning_at(p, pace))
-    return min(p.due, *(mark + 0.1 for mark in marks if now.ticks <= mark), p.due)
-
-
-def progress(p: Pursuit, pace: Pace, now: Moment, obj: VideoGeneration) -> Standing:
-    """Where an object with a task stands; only what a person must see differs from Generating."""
-    task = p.task.task_id
-    if pursuit.copy_in_trouble(p, now, pace):
-        cost = usd(p.resolved.price_usd)
-        message = f"task {task} is completed, billed {cost}; the copy goes on by itself: {p.detail or 'it is slow'}"
-        return Standing(step=Step.STORING, reason=p.trouble or Reason.DOWNLOADING, message=message)
-    if p.trouble is not None and p.completed is None:
-        message = f"task {task} is kept and asked for again by itself: {p.detail}"
-        return Standing(step=Step.GENERATING, reason=p.trouble, message=message)
-    if pursuit.overdue(p, now, pace):
-        message = f"task {task} is late; it is kept and asked for once a minute, never ordered again"
-        return Standing(step=Step.GENERATING, reason=Reason.GENERATION_OVERDUE, message=message)
-    shown = find(obj.status.conditions, Type.READY)
-    message = shown.message if shown is not None and shown.reason == Reason.GENERATING else f"task {task}"
-    return Standing(step=Step.GENERATING, reason=Reason.GENERATING, message=message)
+            return show_progress(job, p, pace, now)

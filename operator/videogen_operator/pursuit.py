@@ -14,7 +14,8 @@ from typing import Final
 from . import answers, backoff
 from .api.generation_status import AttemptState, Billing, Resolved
 from .conditions import Reason
-from .ledger import Again, AttemptId, Task
+from .ledger import Again, Task
+from .ledger_names import AttemptId
 
 MISSES: Final = 3  # "no such task" counts when said this often over at least MISSING_SPAN
 MISSING_SPAN: Final = 60.0

@@ -30,6 +30,7 @@ from .reconcile.generation import Generations
 from .reconcile.generation_class import Classes
 from .reconcile.ordering import Ordering
 from .reconcile.probes import Probes
+from .reconcile.probing import Probing
 from .reconcile.resolving import Resolving
 from .reconcile.status_writer import StatusWriter
 from .reconcile.submission import Submission
@@ -102,7 +103,6 @@ def assemble(
     temp_bytes: int = 8 * 1024**3,
 ) -> Whole:
     """The whole from its ports: what `build` does with real ones and tests do with fakes."""
-    records = Records()
     world = World(
         kube=kube,
         api=api,
@@ -114,9 +114,15 @@ def assemble(
         temp_dir=temp_dir,
         temp_bytes=temp_bytes,
     )
-    access = Access(kube, stores)
+    return _wired(world)
+
+
+def _wired(world: World) -> Whole:
+    """Everything that is made once a process, each part from those below it."""
+    records = Records()
+    access = Access(world.kube, world.stores)
     desks = Desks(world)
-    announcer = Announcer(kube, clock, writer)
+    announcer = Announcer(world.kube, world.clock, world.writer)
     tickets = Tickets()
     backlog = Backlog(world, desks, access)
     attempts = Attempts(world, Copying(world), backlog)
@@ -137,7 +143,7 @@ def assemble(
         Ordering(world, desks, access, Submission(world, tickets), backlog, statuses, facts),
         Resolving(world, access, statuses, announcer),
     )
-    classes = Classes(world, desks, access, Probes(world, access), flights)
+    classes = Classes(world, desks, access, Probing(world, desks, access, Probes(world, access), flights), flights)
     walk = Walk(world, desks, access, attempts, backlog, flights, facts, announcer)
     turns: dict[str, Turn] = {
         OBJECT_KIND: generations.turn,

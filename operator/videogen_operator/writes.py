@@ -13,11 +13,11 @@ from decimal import Decimal
 from typing import Any, Final
 
 from . import conditions as conditions_
-from . import ledger
+from . import costs, ledger, ledger_names
 from .admission import Offer
 from .api.generation import VideoGeneration
 from .api.generation_class import VideoGenerationClass
-from .api.generation_status import Attempt, AttemptState, Billing, Cost, PastOutput, Resolved, UsedClass
+from .api.generation_status import Attempt, AttemptState, Billing, PastOutput, Resolved, UsedClass
 from .api.meta import to_wire
 from .api.money import ZERO
 from .conditions import Standing
@@ -110,15 +110,15 @@ def show(obj: VideoGeneration, standing: Standing, now: datetime, *, price: Deci
     if obj.status.start_time is None:
         changes["startTime"] = to_wire(now)
     if price is not None and obj.status.submitted_revision != obj.spec.revision:
-        changes["cost"] = _cost(obj, estimated=price).wire()
+        changes["cost"] = costs.before_the_end(obj, estimated=price).wire()
     return _build(obj, tests=("submittedRevision", "attempt"), changes=changes)
 
 
-def storing(obj: VideoGeneration, attempt: ledger.AttemptId, standing: Standing, now: datetime) -> Write:
+def storing(obj: VideoGeneration, attempt: ledger_names.AttemptId, standing: Standing, now: datetime) -> Write:
     """A copy that takes long: the task is completed, so from now on it is shown as billed."""
     price = obj.status.resolved.price_usd if obj.status.resolved else ZERO
-    item = _item(obj, attempt).model_copy(update={"billing": Billing.BILLED, "cost_usd": price})
-    changes = {**_shown(obj, standing, now), "cost": _cost_with(obj, item).wire()}
+    item = costs.item_of(obj, attempt).model_copy(update={"billing": Billing.BILLED, "cost_usd": price})
+    changes = {**_shown(obj, standing, now), "cost": costs.with_item(obj, item).wire()}
     return _build(obj, tests=("attempt", "taskID"), changes=changes, attempt=item)
 
 
@@ -145,7 +145,7 @@ def pins(offer: Offer, klass: VideoGenerationClass, ledger_uri: str) -> Pins:
     return Pins(klass=klass, ledger_uri=ledger_uri, request_hash=offer.request.hash, resolved=offer.resolved)
 
 
-def _pinned(obj: VideoGeneration, pins: Pins, attempt: ledger.AttemptId) -> dict[str, Any]:
+def _pinned(obj: VideoGeneration, pins: Pins, attempt: ledger_names.AttemptId) -> dict[str, Any]:
     metadata = pins.klass.metadata
     used = UsedClass(name=metadata.name, uid=metadata.uid, generation=metadata.generation)
     changes: dict[str, Any] = {
@@ -181,7 +181,9 @@ def _history(obj: VideoGeneration) -> list[dict[str, Any]]:
     return [item.wire() for item in (past, *older)][:MOST_HISTORY]
 
 
-def intent(obj: VideoGeneration, attempt: ledger.AttemptId, pins: Pins, standing: Standing, now: datetime) -> Write:
+def intent(
+    obj: VideoGeneration, attempt: ledger_names.AttemptId, pins: Pins, standing: Standing, now: datetime
+) -> Write:
     """Write 1: about to send. Tests the generation, so that an edit in between is never locked in unseen."""
     first = obj.status.submitted_revision != attempt.folder.revision
     changes = {
@@ -190,7 +192,7 @@ def intent(obj: VideoGeneration, attempt: ledger.AttemptId, pins: Pins, standing
         "taskID": None,
         "submitTime": None,
         "completionTime": None,
-        "cost": _cost(obj, estimated=pins.resolved.price_usd if pins.resolved else ZERO).wire(),
+        "cost": costs.before_the_end(obj, estimated=pins.resolved.price_usd if pins.resolved else ZERO).wire(),
     }
     if first or obj.status.start_time is None:
         changes["startTime"] = to_wire(now)
@@ -201,7 +203,7 @@ def intent(obj: VideoGeneration, attempt: ledger.AttemptId, pins: Pins, standing
 
 def task(
     obj: VideoGeneration,
-    attempt: ledger.AttemptId,
+    attempt: ledger_names.AttemptId,
     task_: ledger.Task,
     standing: Standing,
     now: datetime,
@@ -216,7 +218,7 @@ def task(
         tests = ("generation", "submittedRevision", "attempt", "taskID")
         if obj.status.start_time is None:
             changes["startTime"] = to_wire(now)
-    item = _item(obj, attempt).model_copy(
+    item = costs.item_of(obj, attempt).model_copy(
         update={
             "state": AttemptState.SUBMITTED,
             "billing": None,
@@ -230,13 +232,13 @@ def task(
         }
     )
     price = adoption.resolved.price_usd if adoption is not None and adoption.resolved else None
-    changes["cost"] = _cost_in_the_air(obj, item, price).wire()
+    changes["cost"] = costs.in_the_air(obj, item, price).wire()
     return _build(obj, tests=tests, changes=changes, attempt=item)
 
 
 def doubt(
     obj: VideoGeneration,
-    attempt: ledger.AttemptId,
+    attempt: ledger_names.AttemptId,
     standing: Standing,
     now: datetime,
     *,
@@ -254,7 +256,7 @@ def doubt(
         tests = ("generation", "submittedRevision", "attempt", "taskID")
         if obj.status.start_time is None:
             changes["startTime"] = to_wire(now)
-    item = _item(obj, attempt)
+    item = costs.item_of(obj, attempt)
     item = item.model_copy(update={"endpoint": endpoint or item.endpoint, "message": detail or item.message})
     if held:
         reason = conditions_.Reason.SUBMISSION_OUTCOME_UNKNOWN.value
@@ -266,13 +268,13 @@ def doubt(
                 "reason": reason,
             }
         )
-        changes["cost"] = _cost_with(obj, item).wire()
+        changes["cost"] = costs.with_item(obj, item).wire()
     return _build(obj, tests=tests, changes=changes, attempt=item)
 
 
 def end(
     obj: VideoGeneration,
-    attempt: ledger.AttemptId,
+    attempt: ledger_names.AttemptId,
     end_: ledger.End,
     standing: Standing,
     now: datetime,
@@ -281,8 +283,8 @@ def end(
     adoption: Pins | None = None,
 ) -> Write:
     """An attempt that ended without the revision's video."""
-    item = ended(_item(obj, attempt), end_, price)
-    changes = {**_shown(obj, standing, now), "cost": _cost_with(obj, item).wire()}
+    item = costs.ended(costs.item_of(obj, attempt), end_, price)
+    changes = {**_shown(obj, standing, now), "cost": costs.with_item(obj, item).wire()}
     tests: tuple[str, ...] = ("attempt", "taskID")
     if adoption is not None:
         changes |= _pinned(obj, adoption, attempt)
@@ -294,25 +296,25 @@ def end(
 
 def result(
     obj: VideoGeneration,
-    attempt: ledger.AttemptId,
+    attempt: ledger_names.AttemptId,
     result_: ledger.Result,
     standing: Standing,
     now: datetime,
     adoption: Pins | None = None,
 ) -> Write:
     """Write 3: output, cost and all conditions at once; with `adoption` the only write."""
-    item = _item(obj, attempt).model_copy(
+    item = costs.item_of(obj, attempt).model_copy(
         update={
             "state": AttemptState.COMPLETED,
             "billing": result_.billing,
             "task_id": result_.task_id,
-            "submit_time": result_.submit_time or _item(obj, attempt).submit_time,
+            "submit_time": result_.submit_time or costs.item_of(obj, attempt).submit_time,
             "finish_time": result_.completion_time,
             "cost_usd": result_.cost_usd,
         }
     )
     output = result_.output.wire()
-    changes = {**_shown(obj, standing, now), "cost": _cost_with(obj, item).wire()}
+    changes = {**_shown(obj, standing, now), "cost": costs.with_item(obj, item).wire()}
     tests: tuple[str, ...] = ("attempt", "taskID")
     if adoption is not None:
         changes |= _pinned(obj, adoption, attempt)
@@ -324,60 +326,12 @@ def result(
     return _build(obj, tests=tests, changes=changes, attempt=item)
 
 
-def ended(item: Attempt, end_: ledger.End, price: Decimal) -> Attempt:
-    """The item of an attempt that ended without the revision's video."""
-    return item.model_copy(
-        update={
-            "state": end_.state,
-            "billing": end_.billing,
-            "finish_time": end_.time,
-            "task_id": end_.task_id or item.task_id,
-            "cost_usd": ZERO if end_.billing is Billing.NOT_BILLED else price,
-            "reason": end_.reason,
-            "message": end_.detail or None,
-        }
-    )
-
-
 def fact(obj: VideoGeneration, item: Attempt) -> Write:
     """A fact of an older attempt: it touches only its own item, and the sums."""
-    return _build(obj, tests=("attempt",), changes={"cost": _cost_with(obj, item).wire()}, attempt=item)
+    return _build(obj, tests=("attempt",), changes={"cost": costs.with_item(obj, item).wire()}, attempt=item)
 
 
 # ---------------------------------------------------------------- sums
-
-
-def _item(obj: VideoGeneration, attempt: ledger.AttemptId) -> Attempt:
-    known = next((item for item in obj.status.attempts if item.id == attempt.short), None)
-    return known or Attempt(id=attempt.short, state=AttemptState.INTENT)
-
-
-def _cost_with(obj: VideoGeneration, item: Attempt) -> Cost:
-    """The accumulators after `item` became what it is: what the item said before is taken out first."""
-    old = next((known for known in obj.status.attempts if known.id == item.id), None)
-    cost = obj.status.cost or Cost()
-    billed = cost.billed_usd - _amount(old, Billing.BILLED) + _amount(item, Billing.BILLED)
-    possible = cost.possible_usd - _amount(old, Billing.POSSIBLE) + _amount(item, Billing.POSSIBLE)
-    over = item.state not in {AttemptState.INTENT, AttemptState.SUBMITTED}
-    estimated = billed if over else cost.estimated_usd
-    return Cost(estimated_usd=max(estimated, ZERO), billed_usd=max(billed, ZERO), possible_usd=max(possible, ZERO))
-
-
-def _amount(item: Attempt | None, billing: Billing) -> Decimal:
-    return item.cost_usd or ZERO if item is not None and item.billing is billing else ZERO
-
-
-def _cost(obj: VideoGeneration, *, estimated: Decimal) -> Cost:
-    """Before the end: what was paid so far, and what will have been paid if this goes well."""
-    cost = obj.status.cost or Cost()
-    return cost.model_copy(update={"estimated_usd": cost.billed_usd + estimated})
-
-
-def _cost_in_the_air(obj: VideoGeneration, item: Attempt, price: Decimal | None) -> Cost:
-    """With an open task: what was possible spend is none any more, and the task will be paid for."""
-    cost = _cost_with(obj, item)
-    expected = price if price is not None else obj.status.resolved.price_usd if obj.status.resolved else ZERO
-    return cost.model_copy(update={"estimated_usd": cost.billed_usd + expected})
 
 
 def missing(write: Write, stored: Mapping[str, Any]) -> list[str]:

@@ -72,69 +72,59 @@ def parser() -> argparse.ArgumentParser:
     line = argparse.ArgumentParser(
         prog="python -m videogen_simulator",
         description="A stand-in for the video API: real protocol, real MP4 files, no money.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = line.add_argument
+    _add_server(line.add_argument_group("the server"))
+    _add_offer(line.add_argument_group("accounts and models; each may be given more than once"))
+    _add_pace(line.add_argument_group("tasks"))
+    _add_clips(line.add_argument_group("clips"))
+    return line
+
+
+def _add_server(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add("--port", type=int, default=0, help="port; 0 takes a free one, which the first line says (default: 0)")
-    add(
-        "--key",
-        action="append",
-        default=[],
-        metavar="KEY[=ACCOUNT]",
-        help="an API key and its account; keys of one account see the same tasks (default: sim-key=default)",
-    )
-    add(
-        "--balance",
-        action="append",
-        default=[],
-        metavar="ACCOUNT=DOLLARS",
-        help="what an account has (default: money without end)",
-    )
-    add(
-        "--model",
-        action="append",
-        default=[],
-        metavar="NAME=DOLLARS",
-        help="a model and its price (default: the channel's two models at 0.30 and 1.20)",
-    )
-    add(
-        "--duration",
-        action="append",
-        default=[],
-        metavar="TIER=SECONDS-SECONDS",
-        help="how long a tier takes (default: 720p=60-90, 1080p=80-120, 4k=300-360)",
-    )
+    control = "key of the endpoints below /_sim (default: made up, the first line says it)"
+    add("--control-key", metavar="KEY", help=control)
+    add("--no-auth-control", action="store_true", help="the endpoints below /_sim need no key")
+    add("--seed", help="makes task ids and times repeat from run to run (default: another each time)")
+    add("--verbose", action="store_true", help="log to standard error")
+
+
+def _add_offer(group: argparse._ArgumentGroup) -> None:
+    lists = {
+        "--key": (
+            "KEY[=ACCOUNT]",
+            "an API key and its account; keys of one account see the same tasks (default: sim-key=default)",
+        ),
+        "--balance": ("ACCOUNT=DOLLARS", "what an account has (default: money without end)"),
+        "--model": (
+            "NAME=DOLLARS",
+            "a model and its price (default: the channel's two models at 0.30 and 1.20)",
+        ),
+        "--duration": (
+            "TIER=SECONDS-SECONDS",
+            "how long a tier takes (default: 720p=60-90, 1080p=80-120, 4k=300-360)",
+        ),
+    }
+    for name, (form, told) in lists.items():
+        group.add_argument(name, action="append", default=[], metavar=form, help=told)
+
+
+def _add_pace(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
     add("--time-scale", default="1", metavar="N", help="tasks go N times as fast (default: 1)")
     add("--max-open", default="10", metavar="N", help="open tasks of an account, then 429 (default: 10)")
-    add(
-        "--content-delay",
-        default="4",
-        metavar="SECONDS",
-        help="how long /content says 400 after completion, in simulated time (default: 4)",
-    )
-    add(
-        "--retention",
-        default="172800",
-        metavar="SECONDS",
-        help="how long content is kept, in simulated time (default: two days)",
-    )
-    add(
-        "--pad-bytes",
-        default="0",
-        metavar="SIZE",
-        help="size of each clip: 4MB, 400MB, or auto: 4, 10 and 40 MB by tier (default: as small as it is)",
-    )
-    add("--c2pa", action="store_true", help="put a C2PA box into each clip")
-    add("--seed", help="makes task ids and times repeat from run to run (default: another each time)")
-    add(
-        "--control-key",
-        metavar="KEY",
-        help="key of the endpoints below /_sim (default: made up, the first line says it)",
-    )
-    add("--no-auth-control", action="store_true", help="the endpoints below /_sim need no key")
-    add("--verbose", action="store_true", help="log to standard error")
-    return line
+    delay = "how long /content says 400 after completion, in simulated time (default: 4)"
+    add("--content-delay", default="4", metavar="SECONDS", help=delay)
+    retention = "how long content is kept, in simulated time (default: two days)"
+    add("--retention", default="172800", metavar="SECONDS", help=retention)
+
+
+def _add_clips(group: argparse._ArgumentGroup) -> None:
+    size = "size of each clip: 4MB, 400MB, or auto: 4, 10 and 40 MB by tier (default: as small as it is)"
+    group.add_argument("--pad-bytes", default="0", metavar="SIZE", help=size)
+    group.add_argument("--c2pa", action="store_true", help="put a C2PA box into each clip")
 
 
 def chosen_settings(options: argparse.Namespace) -> tuple[Settings, dict[str, Decimal]]:

@@ -8,7 +8,7 @@ from builders import NOW
 from videogen_operator import class_conditions
 from videogen_operator.api.meta import Condition, ConditionStatus
 from videogen_operator.class_conditions import ClassType, Health, Probe
-from videogen_operator.desk import Closed, Closure
+from videogen_operator.closures import Closed, Closure
 
 T, F, U = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
 KEY = Probe(ok=True, reason="LastCallAccepted")

@@ -15,9 +15,11 @@ from fakes.json_patch import PatchError, applied
 from videogen_operator.api.generation import KIND
 from videogen_operator.api.generation_class import Reservation, VideoGenerationClass
 from videogen_operator.api.meta import Key
+from videogen_operator.closures import Closure
 from videogen_operator.conditions import Reason, Step
-from videogen_operator.desk import Closure, Desk, Round, Waiter, identity, operations
-from videogen_operator.ledger import AttemptId, FolderId
+from videogen_operator.desk import Desk
+from videogen_operator.ledger_names import AttemptId, FolderId
+from videogen_operator.reservations import Round, Waiter, identity, operations
 
 MODEL = "veo-3.1-fast-generate-preview"
 OURS = "pod-1"

@@ -21,9 +21,10 @@ from builders import (
     make_request,
     not_sent,
 )
-from videogen_operator import ledger
+from videogen_operator import ledger, ledger_names
 from videogen_operator.api.generation_status import AttemptState
-from videogen_operator.ledger import Answer, AttemptId, FolderId, NameNotAllowedError, Request
+from videogen_operator.ledger import Answer, Request
+from videogen_operator.ledger_names import AttemptId, FolderId, NameNotAllowedError
 
 LABELS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
 REVISIONS = st.integers(min_value=1, max_value=2**31 - 1)
@@ -91,14 +92,14 @@ def test_a_revision_is_at_least_one(revision: int) -> None:
 @given(FOLDERS, st.integers(1, 99999))
 def test_an_entry_names_its_attempt_back(folder: FolderId, number: int) -> None:
     attempt = folder.attempt(number)
-    assert ledger.parse_entry(attempt.entry) == attempt
-    assert ledger.parse_short(attempt.short) == (folder.revision, number)
+    assert ledger_names.parse_entry(attempt.entry) == attempt
+    assert ledger_names.parse_short(attempt.short) == (folder.revision, number)
     assert len(attempt.entry) <= 160  # what a reservation holds
 
 
 @given(st.text(max_size=60) | st.from_regex(r"[a-z.A-Z]{1,4}/[a-z-]{1,4}/r[0-9]{1,3}/a[0-9]{1,3}\n?", fullmatch=True))
 def test_a_text_that_is_no_entry_is_none(text: str) -> None:
-    found = ledger.parse_entry(text)
+    found = ledger_names.parse_entry(text)
     assert found is None or found.entry == text
 
 
@@ -106,17 +107,17 @@ def test_a_text_that_is_no_entry_is_none(text: str) -> None:
     "text", ["", "r1", "r0-a1", "r1-a0", "r1-a1 ", "r1-a1\n", "R1-a1", "r01-a1", "r1-a01", "r1-a1x"]
 )
 def test_a_text_that_names_no_attempt_is_none(text: str) -> None:
-    assert ledger.parse_short(text) is None
+    assert ledger_names.parse_short(text) is None
 
 
 @given(FOLDERS, st.integers(1, 99999), st.sampled_from(["intent", "task", "end", "resolved"]), PREFIXES)
 def test_a_key_of_the_ledger_is_read_back(folder: FolderId, number: int, kind: str, prefix: str) -> None:
     key = folder.key(prefix, folder.attempt(number).file(kind))
-    assert ledger.parse_key(prefix, key) == (folder, number, kind)
+    assert ledger_names.parse_key(prefix, key) == (folder, number, kind)
 
 
 def test_the_commit_mark_is_read_back() -> None:
-    assert ledger.parse_key("veo/", folder_id().key("veo/", "result.json")) == (folder_id(), None, "result")
+    assert ledger_names.parse_key("veo/", folder_id().key("veo/", "result.json")) == (folder_id(), None, "result")
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_the_commit_mark_is_read_back() -> None:
     ],
 )
 def test_a_key_that_is_not_of_the_ledger_is_none(key: str) -> None:
-    assert ledger.parse_key("veo/", key) is None
+    assert ledger_names.parse_key("veo/", key) is None
 
 
 def test_a_second_tasks_video_has_a_name_of_its_own() -> None:

@@ -15,8 +15,8 @@ from videogen_operator.api.generation import VideoGeneration
 from videogen_operator.api.generation_class import VideoGenerationClass
 from videogen_operator.api.generation_status import AttemptState, Billing
 from videogen_operator.class_conditions import ClassType
+from videogen_operator.closures import Closure
 from videogen_operator.conditions import Reason, Step, Type
-from videogen_operator.desk import Closure
 from videogen_operator.errors import StoreReason
 from videogen_operator.settings import Settings, environment_key
 

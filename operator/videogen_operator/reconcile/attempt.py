@@ -10,7 +10,8 @@ from ..api.generation_class import VideoGenerationClass
 from ..api.generation_status import Resolved
 from ..conditions import Reason
 from ..errors import StoreTrouble
-from ..ledger import AttemptId, End, Folder, Request, Result, Task
+from ..ledger import End, Folder, Request, Result, Task
+from ..ledger_names import AttemptId
 from ..ports import Answer, NoAnswer, ObjectStore
 from ..pursuit import Ending, Pace, Pursuit
 from ..redaction import Secret

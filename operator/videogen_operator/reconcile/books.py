@@ -5,7 +5,8 @@ from typing import TypeVar
 from .. import ledger
 from ..api.meta import Model
 from ..errors import StoreReason, StoreTrouble
-from ..ledger import AttemptId, Folder, FolderId
+from ..ledger import Folder
+from ..ledger_names import AttemptId, FolderId
 from ..ports import Created, ObjectStore
 
 M = TypeVar("M", bound=Model)

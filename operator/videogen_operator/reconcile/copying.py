@@ -4,30 +4,24 @@ First the bucket is asked: what carries our attempt in its metadata is stored al
 the C2PA credentials in them stay valid. `result.json` is written last: it is the commit mark.
 """
 
-import io
 import logging
-import os
-import tempfile
-import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from .. import answers, mp4, pursuit
 from ..api.generation_class import VideoGenerationClass
 from ..api.generation_status import Billing, ContentCredentials, Output, Resolved
 from ..errors import StoreReason, StoreTrouble
-from ..ledger import AttemptId, Request, Result, Task, parse_entry
+from ..ledger import Request, Result, Task
+from ..ledger_names import AttemptId, parse_entry
 from ..ports import Created, Downloaded, ObjectStore, StoredObject, TooLarge
 from ..pursuit import Ending, LocalCopy, Pace, Pursuit
 from ..redaction import Secret
 from . import books
+from .temporary import Meanwhile, Reading, TemporaryFiles, Writing
 from .world import World
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 log: Final = logging.getLogger("videogen_operator.copying")
 
@@ -74,40 +68,12 @@ class AnotherAttemptStoredError(Exception):
         self.pursuit = pursuit_  # with the local copy, which stays
 
 
-Meanwhile = Callable[[], None]
-
-
-class _Writing(io.BufferedWriter):
-    """A temporary file that says when a piece came."""
-
-    def __init__(self, path: str, meanwhile: Meanwhile) -> None:
-        super().__init__(io.FileIO(path, "wb"))
-        self._meanwhile = meanwhile
-
-    def write(self, piece: "Buffer") -> int:
-        self._meanwhile()
-        return super().write(piece)
-
-
-class _Reading(io.BufferedReader):
-    """The same file, on its way into the bucket."""
-
-    def __init__(self, path: str, meanwhile: Meanwhile) -> None:
-        super().__init__(io.FileIO(path, "rb"))
-        self._meanwhile = meanwhile
-
-    def read(self, size: int | None = -1) -> bytes:
-        self._meanwhile()
-        return super().read(size)
-
-
 class Copying:
     """Copies videos. Thread-safe; one instance a process: it owns the space of the temporary volume."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._used: dict[str, int] = {}
-        self._lock = threading.Lock()
+        self._files = TemporaryFiles(world.temp_dir, world.temp_bytes)
 
     def store(self, source: Source, p: Pursuit, meanwhile: Meanwhile) -> Result | Pursuit | Ending:
         """One try to bring the video into the bucket. `meanwhile` is called at each piece that comes or goes."""
@@ -131,7 +97,7 @@ class Copying:
     def drop(self, p: Pursuit | None) -> None:
         """The work is over or somebody else's: its temporary file goes."""
         if p is not None and p.local is not None:
-            self._remove(p.local.path)
+            self._files.remove(p.local.path)
 
     # ------------------------------------------------------------ the bucket
 
@@ -145,7 +111,7 @@ class Copying:
             raise ValueError("nothing to upload")
         facts: Mapping[str, str] = _facts(source, local)
         try:
-            with _Reading(local.path, meanwhile) as body:
+            with Reading(local.path, meanwhile) as body:
                 created = source.store.create_video(
                     source.video_key, body, size=local.size, sha256=local.sha256, metadata=facts
                 )
@@ -153,7 +119,7 @@ class Copying:
                 facts = self._known_bytes(source, p)
             return self._commit(source, p, facts)
         except FileNotFoundError:
-            self._remove(local.path)
+            self._files.remove(local.path)
             return replace(p, local=None, due=self._world.clock.ticks())
         except StoreTrouble as trouble:
             return pursuit.after_store_trouble(p, str(trouble), self._world.moment(), source.pace)
@@ -224,29 +190,29 @@ class Copying:
     def _download(self, source: Source, p: Pursuit, meanwhile: Meanwhile) -> Pursuit | Ending:
         now, pace = self._world.moment(), source.pace
         limit = source.klass.spec.limits.max_output_bytes
-        room = self._room()
+        room = self._files.room()
         if room <= 0:
             return pursuit.after_store_trouble(p, "no space for a temporary file", now, pace)
         try:
-            path = self._new_file(min(limit, room))
+            path = self._files.make(min(limit, room))
         except OSError as error:
             return pursuit.after_store_trouble(p, f"no temporary file: {error.strerror}", now, pace)
         try:
             kept = self._fetch(source, p, path, min(limit, room), meanwhile)
         except OSError as error:
-            self._remove(path)
+            self._files.remove(path)
             return pursuit.after_store_trouble(p, f"the temporary file failed: {error.strerror}", now, pace)
         except BaseException:
-            self._remove(path)
+            self._files.remove(path)
             raise
         if not isinstance(kept, Pursuit) or kept.local is None:
-            self._remove(path)
+            self._files.remove(path)
         else:
-            self._used[path] = kept.local.size
+            self._files.keep(path, kept.local.size)
         return kept
 
     def _fetch(self, source: Source, p: Pursuit, path: str, limit: int, meanwhile: Meanwhile) -> Pursuit | Ending:
-        with _Writing(path, meanwhile) as into:
+        with Writing(path, meanwhile) as into:
             got = self._world.api.download(source.task.endpoint, source.key, source.task.task_id, into, limit=limit)
         now = self._world.moment()
         if isinstance(got, TooLarge):
@@ -286,25 +252,6 @@ class Copying:
             mismatch=mismatch(clip, source.resolved),
         )
         return replace(p, local=local)
-
-    # ------------------------------------------------------------ temporary files
-
-    def _room(self) -> int:
-        with self._lock:
-            return self._world.temp_bytes - sum(self._used.values())
-
-    def _new_file(self, reserved: int) -> str:
-        handle, path = tempfile.mkstemp(prefix="videogen-", suffix=".mp4", dir=self._world.temp_dir)
-        os.close(handle)
-        with self._lock:
-            self._used[path] = reserved
-        return path
-
-    def _remove(self, path: str) -> None:
-        with self._lock:
-            self._used.pop(path, None)
-        with suppress(OSError):
-            Path(path).unlink(missing_ok=True)
 
 
 def _unreadable(path: str, got: Downloaded, why: str) -> LocalCopy:

@@ -6,7 +6,8 @@ from ..api.generation import VideoGeneration
 from ..api.generation_class import KIND as CLASS_KIND
 from ..api.generation_class import VideoGenerationClass
 from ..api.meta import Key
-from ..desk import Closure, Desk
+from ..closures import Closure
+from ..desk import Desk
 from .world import World
 
 

@@ -3,12 +3,12 @@
 from decimal import Decimal
 from typing import Final
 
-from .. import actions, conclusion, ledger, writes
+from .. import actions, conclusion, costs, ledger, ledger_names, writes
 from ..api.generation import VideoGeneration
 from ..api.money import usd
 from ..conditions import Reason, Standing, Step, Type
 from ..job import Job, active_folder, active_revision, own_number, price
-from ..ledger import AttemptId
+from ..ledger_names import AttemptId
 from ..ports import Kind
 from .announce import Announcer
 from .desks import Desks
@@ -142,12 +142,12 @@ class FactWrites:
         item = next((a for a in obj.status.attempts if a.id == attempt.short), None) if obj is not None else None
         if obj is None or item is None:
             return
-        write = writes.fact(obj, writes.ended(item, end, amount))
+        write = writes.fact(obj, costs.ended(item, end, amount))
         self._world.kube.patch_status(Kind.GENERATION, folder.namespace, folder.name, list(write.operations))
 
 
 def _attempt_of(job: Job, short: str) -> AttemptId:
-    parsed = ledger.parse_short(short)
+    parsed = ledger_names.parse_short(short)
     if parsed is None:
         raise ledger.LedgerUnreadableError(f"{short!r} names no attempt")
     return active_folder(job.obj).attempt(parsed[1])

@@ -6,7 +6,8 @@ from ..api.generation import VideoGeneration
 from ..api.generation_status import Resolved
 from ..api.meta import Key
 from ..conditions import Reason, Standing
-from ..ledger import AttemptId, End, Folder, Intent, Resolution, Result, Task
+from ..ledger import End, Folder, Intent, Resolution, Result, Task
+from ..ledger_names import AttemptId
 from ..pursuit import Pursuit
 
 Document = Intent | Task | End | Resolution

@@ -7,7 +7,8 @@ from ..api.generation_status import AttemptState
 from ..api.meta import Key
 from ..conditions import Standing
 from ..job import finished, newest_attempt
-from ..ledger import AttemptId, Task
+from ..ledger import Task
+from ..ledger_names import AttemptId
 from .attempt import Attempts
 from .desks import Desks
 from .flight import Flight

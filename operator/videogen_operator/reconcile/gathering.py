@@ -5,7 +5,7 @@ from ..api.generation import RESOLVE_ANNOTATION, VideoGeneration
 from ..api.generation_class import VideoGenerationClass
 from ..desk import Desk
 from ..job import Job, active_folder, newest_attempt
-from ..ledger import FolderId
+from ..ledger_names import FolderId
 from .access import Access
 from .flight import Flight
 from .pace import pace_of

@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from .. import actions, backoff, ledger, machine, pursuit, writes
+from .. import actions, backoff, ledger, ledger_names, machine, progress, pursuit, writes
 from ..actions import Action
 from ..admission import Offer
 from ..api.generation import VideoGeneration
@@ -16,7 +16,7 @@ from ..conditions import Reason, Standing, Step, Type, queued, step_shown
 from ..desk import Desk
 from ..errors import KubeTrouble, StoreTrouble, Superseded
 from ..job import Job, active_folder, active_revision, finished, newest_attempt, own_number, shows
-from ..ledger import FolderId
+from ..ledger_names import FolderId
 from ..ports import Kind
 from ..records import Records
 from ..workqueue import Lane
@@ -142,7 +142,7 @@ class Generations:
         try:
             obj = VideoGeneration.model_validate(raw)
             FolderId(obj.metadata.namespace, obj.metadata.name, obj.spec.revision)
-        except (ValidationError, ledger.NameNotAllowedError):
+        except (ValidationError, ledger_names.NameNotAllowedError):
             log.error("the object cannot be understood; nothing is done for it", extra={"object": str(flight.key)})  # noqa: TRY400 - the error could hold the prompt
             return False
         self._records.written(raw)
@@ -293,7 +293,7 @@ class Generations:
             now = self._world.moment()
             if p is None or not pursuit.copy_in_trouble(p, now, owed.pace):
                 return
-            standing = machine.progress(p, owed.pace, now, flight.known())
+            standing = progress.progress(p, owed.pace, now, flight.known())
             if shows(flight.known(), standing):
                 return
             try:

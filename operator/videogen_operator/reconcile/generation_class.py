@@ -2,26 +2,27 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from .. import backoff, class_conditions, ledger
 from ..api.generation_class import KIND as CLASS_KIND
-from ..api.generation_class import Reservation, VideoGenerationClass
-from ..api.meta import ConditionStatus, Key, to_wire
-from ..class_conditions import PENDING, ClassType, Health, Probe
-from ..desk import Closure, Desk, Round, operations
+from ..api.generation_class import VideoGenerationClass
+from ..api.meta import Key, to_wire
+from ..class_conditions import Health
+from ..closures import Closure
+from ..desk import Desk
 from ..errors import KubeTrouble, StoreTrouble, Superseded
-from ..ports import Kind, ObjectStore
+from ..ports import Kind
+from ..reservations import Round, operations
 from ..workqueue import Lane
-from . import books
 from .access import Access
 from .desks import Desks
 from .flights import Flights
-from .probes import UNCLEAR, Probes
-from .world import WALK, World
+from .probing import Probed, Probing
+from .rebuild import open_entries
+from .world import World
 
 log: Final = logging.getLogger("videogen_operator.generation_class")
 
@@ -31,29 +32,15 @@ _OPENED_BY_PROBE: Final = frozenset({Closure.CREDENTIALS_REJECTED, Closure.GATEW
 _UNPROBED_KEY: Final = 5  # probe periods until a POST may try a key that only a POST can judge
 
 
-@dataclass(slots=True)
-class _Probed:
-    """What this process last found out about a class."""
-
-    uid: str = ""
-    generation: int = -1
-    fingerprint: str = ""
-    credentials: Probe = PENDING
-    storage: Probe = PENDING
-    credentials_due: float = 0.0
-    storage_due: float = 0.0
-
-
 class Classes:
     """The classes and their turns. The only writer of a class's status in this process."""
 
-    def __init__(self, world: World, desks: Desks, access: Access, probes: Probes, flights: Flights) -> None:
+    def __init__(self, world: World, desks: Desks, access: Access, probing: Probing, flights: Flights) -> None:
         self._world = world
         self._desks = desks
         self._access = access
-        self._probes = probes
+        self._probing = probing
         self._flights = flights
-        self._probed: dict[str, _Probed] = {}
         self._lost_races: dict[str, int] = {}
 
     def notice(self, key: Key) -> None:
@@ -72,7 +59,7 @@ class Classes:
             klass = self._read(key.name)
             if klass is None:
                 return
-            probed = self._probe(klass)
+            probed = self._probing.look(klass)
             self._round(klass, self._desks.desk(key.name), probed)
         except Superseded as lost:
             self._lost_race(key, lost)
@@ -101,101 +88,14 @@ class Classes:
         desk.klass = klass
         if klass is None or before is None or before.metadata.generation != klass.metadata.generation:
             desk.epoch += 1
-            self._look_again(name)
+            self._probing.look_again(name)
         elif before.metadata.annotations != klass.metadata.annotations:
             self._flights.wake_class(name)
         return klass
 
-    def _look_again(self, name: str) -> None:
-        """Who waits for the class, or has a task by it, looks with fresh eyes; the walk wakes work without objects."""
-        self._flights.wake_class(name)
-        self._world.wake(Key(WALK, "", name))
-
-    # ------------------------------------------------------------ probes
-
-    def _probe(self, klass: VideoGenerationClass) -> _Probed:
-        name, ticks = klass.metadata.name, self._world.clock.ticks()
-        desk = self._desks.desk(name)
-        probed = self._probed.setdefault(name, _Probed())
-        changed = self._changed(klass, probed)
-        if changed:
-            probed.credentials_due = probed.storage_due = ticks
-        if probed.credentials.ok and _OPENED_BY_PROBE & desk.closures.keys():  # by what a POST met, since
-            probed.credentials_due = min(probed.credentials_due, ticks + self._world.seconds.probe)
-        if ticks >= probed.storage_due:
-            self._probe_storage(klass, desk, probed, thorough=self._must_be_thorough(klass, probed))
-        if ticks >= probed.credentials_due:
-            self._probe_credentials(klass, desk, probed)
-        return probed
-
-    def _changed(self, klass: VideoGenerationClass, probed: _Probed) -> bool:
-        """Another spec or another Secret: closed doors are tried again, and tasks are asked for at once."""
-        metadata = klass.metadata
-        try:
-            fingerprint = self._access.fingerprint(klass, self._world.clock.ticks())
-        except KubeTrouble:
-            fingerprint = probed.fingerprint  # the probes say what is wrong with the Secret
-        known = (probed.uid, probed.generation, probed.fingerprint)
-        now = (metadata.uid, metadata.generation, fingerprint)
-        if known == now:
-            return False
-        probed.uid, probed.generation, probed.fingerprint = now
-        if known[0]:
-            desk = self._desks.desk(metadata.name)
-            with desk.lock:
-                desk.epoch += 1
-                desk.open()
-                desk.models.clear()
-            self._look_again(metadata.name)
-        return True
-
-    def _must_be_thorough(self, klass: VideoGenerationClass, probed: _Probed) -> bool:
-        """The race of two writers is shown once for each version of the spec; the status remembers it."""
-        if probed.storage.ok:
-            return False
-        shown = next((c for c in klass.status.conditions if c.type == ClassType.STORAGE_READY), None)
-        generation = klass.metadata.generation
-        return not (shown and shown.status is ConditionStatus.TRUE and shown.observed_generation == generation)
-
-    def _probe_storage(self, klass: VideoGenerationClass, desk: Desk, probed: _Probed, *, thorough: bool) -> None:
-        probed.storage = self._probes.storage(klass, thorough=thorough)
-        seconds = self._world.seconds
-        wait = seconds.storage_recheck if probed.storage.ok else seconds.probe
-        probed.storage_due = self._world.clock.ticks() + wait
-        if probed.storage.ok:
-            desk.open(Closure.STORAGE)
-        else:
-            desk.close(Closure.STORAGE, f"{probed.storage.reason}: {probed.storage.message}")
-
-    def _probe_credentials(self, klass: VideoGenerationClass, desk: Desk, probed: _Probed) -> None:
-        probe = self._probes.credentials(klass)
-        probed.credentials = probe
-        seconds = self._world.seconds
-        wait = max(seconds.probe, seconds.storage_recheck) if probe.ok else seconds.probe
-        probed.credentials_due = self._world.clock.ticks() + wait
-        if probe.ok:
-            if desk.open(Closure.CREDENTIALS_REJECTED, Closure.SECRET_NOT_FOUND, Closure.GATEWAY_UNREACHABLE):
-                self._flights.wake_class(klass.metadata.name)
-        elif probe.reason == Closure.SECRET_NOT_FOUND:
-            desk.close(Closure.SECRET_NOT_FOUND, probe.message)
-        elif probe.reason == Closure.CREDENTIALS_REJECTED:
-            desk.open(Closure.SECRET_NOT_FOUND)
-            desk.close(Closure.CREDENTIALS_REJECTED, probe.message)
-        elif probe.reason == Closure.GATEWAY_UNREACHABLE:
-            desk.close(Closure.GATEWAY_UNREACHABLE, probe.message)
-        elif probe.reason == UNCLEAR:
-            self._answered_unclearly(klass, desk)
-
-    def _answered_unclearly(self, klass: VideoGenerationClass, desk: Desk) -> None:
-        """It is reachable; and since this probe will never say that the key is good, a POST may try it now and then."""
-        opened = desk.open(Closure.GATEWAY_UNREACHABLE)
-        until = self._world.clock.ticks() + _UNPROBED_KEY * self._world.seconds.probe
-        if desk.limit(Closure.CREDENTIALS_REJECTED, until) or opened:
-            self._flights.wake_class(klass.metadata.name)
-
     # ------------------------------------------------------------ the round
 
-    def _round(self, klass: VideoGenerationClass, desk: Desk, probed: _Probed) -> None:
+    def _round(self, klass: VideoGenerationClass, desk: Desk, probed: Probed) -> None:
         now, ticks = self._world.clock.now(), self._world.clock.ticks()
         desk.see(klass.status.reservations, ticks)
         initial: tuple[Mapping[str, Any], ...] = ()
@@ -248,7 +148,7 @@ class Classes:
 
     # ------------------------------------------------------------ what is shown
 
-    def _shown(self, klass: VideoGenerationClass, desk: Desk, probed: _Probed, plan: Round) -> list[Mapping[str, Any]]:
+    def _shown(self, klass: VideoGenerationClass, desk: Desk, probed: Probed, plan: Round) -> list[Mapping[str, Any]]:
         """Conditions and counters, if a person would learn something or a write is made anyway."""
         ticks = self._world.clock.ticks()
         slot_seconds = klass.spec.limits.slot_seconds
@@ -297,7 +197,7 @@ class Classes:
             notes.append(f"{counted} money but no slot any more, such as {old[0]}")
         return "; ".join(notes)
 
-    def _again(self, klass: VideoGenerationClass, desk: Desk, probed: _Probed) -> None:
+    def _again(self, klass: VideoGenerationClass, desk: Desk, probed: Probed) -> None:
         """The next turn: a probe, a settlement, a closure that ends."""
         ticks = self._world.clock.ticks()
         dues = [probed.credentials_due, probed.storage_due, ticks + self._world.seconds.probe]
@@ -320,38 +220,3 @@ def _account(klass: VideoGenerationClass) -> set[tuple[str, str, str]]:
     gateway = klass.spec.provider.open_ai_videos
     ref = gateway.api_key_secret_ref
     return {(endpoint, ref.name, ref.key) for endpoint in gateway.endpoints}
-
-
-def open_entries(store: ObjectStore, klass: VideoGenerationClass, world: World) -> list[Reservation]:
-    """An entry for each attempt of this class in the whole ledger that has neither end nor result."""
-    prefix = klass.spec.storage.s3.prefix
-    intents: dict[ledger.FolderId, set[int]] = {}
-    over: set[ledger.AttemptId] = set()
-    for key in store.keys(prefix):
-        found = ledger.parse_key(prefix, key)
-        if found is None:
-            continue
-        folder, number, what = found
-        if what == "intent" and number is not None:
-            intents.setdefault(folder, set()).add(number)
-        elif what == "end" and number is not None:
-            over.add(folder.attempt(number))
-    entries = []
-    for folder, numbers in intents.items():
-        if all(folder.attempt(n) in over for n in numbers):
-            continue
-        known = books.read_folder(store, prefix, folder)
-        entries += [entry for number in sorted(numbers) for entry in _open_entry(known, number, klass, world)]
-    return entries
-
-
-def _open_entry(folder: ledger.Folder, number: int, klass: VideoGenerationClass, world: World) -> list[Reservation]:
-    entry = folder.entry(number)
-    intent = entry.intent
-    if intent is None or intent.closing or entry.end is not None or intent.class_ != klass.metadata.name:
-        return []
-    attempt = folder.id.attempt(number)
-    if folder.result is not None and folder.result.attempt == attempt.short:
-        return []
-    amount = intent.resolved.price_usd if intent.resolved else max(m.price_usd for m in klass.spec.models)
-    return [Reservation(attempt=attempt.entry, amount_usd=amount, time=intent.time, writer=world.writer)]

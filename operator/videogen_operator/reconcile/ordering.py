@@ -7,11 +7,13 @@ from .. import actions, writes
 from ..admission import Offer
 from ..api.generation_class import VideoGenerationClass
 from ..api.money import usd
+from ..closures import Closure
 from ..conditions import Reason, Standing, Step, Type
-from ..desk import Closure, Desk, Waiter
+from ..desk import Desk
 from ..errors import KubeTrouble, Superseded
 from ..job import Job, active_folder
-from ..ledger import FolderId
+from ..ledger_names import FolderId
+from ..reservations import Waiter
 from ..workqueue import Lane
 from .access import Access
 from .backlog import Backlog

@@ -9,7 +9,7 @@ from ..api.generation_class import VideoGenerationClass
 from ..api.money import usd
 from ..conditions import Reason, Standing, Step
 from ..job import Job, active_folder, finished, newest_attempt, own_number, price, shows
-from ..ledger import AttemptId
+from ..ledger_names import AttemptId
 from ..ports import Kind
 from . import books
 from .access import Access

@@ -6,8 +6,8 @@ from typing import Final
 from .. import writes
 from ..api.generation import VideoGeneration
 from ..api.meta import Key
+from ..closures import Closure
 from ..conditions import Type, find, step_shown
-from ..desk import Closure
 from ..ports import Kind
 from ..records import Records
 from .desks import Desks

@@ -16,9 +16,11 @@ from ..api.gateway import ServerErrors
 from ..api.generation import VideoGeneration
 from ..api.generation_class import VideoGenerationClass
 from ..api.generation_status import AttemptState, Billing
+from ..closures import Closure
 from ..conditions import Reason
-from ..desk import Closure, Desk
-from ..ledger import Again, AttemptId, End, Intent, Task
+from ..desk import Desk
+from ..ledger import Again, End, Intent, Task
+from ..ledger_names import AttemptId
 from ..ports import ObjectStore
 from ..redaction import Secret
 from . import books

@@ -9,7 +9,7 @@ import threading
 from datetime import timedelta
 from typing import Final
 
-from .. import ledger, pursuit
+from .. import ledger, ledger_names, pursuit
 from ..api.generation_class import KIND as CLASS_KIND
 from ..api.generation_class import Reservation, VideoGenerationClass
 from ..api.generation_status import AttemptState, Billing
@@ -19,7 +19,8 @@ from ..conditions import Reason
 from ..desk import Desk
 from ..errors import KubeTrouble, StoreReason, StoreTrouble
 from ..events import DUPLICATE_SPEND
-from ..ledger import Again, AttemptId, End, Entry, Folder, Result
+from ..ledger import Again, End, Entry, Folder, Result
+from ..ledger_names import AttemptId
 from ..ports import Kind, ObjectStore
 from ..workqueue import Lane
 from . import books
@@ -100,7 +101,7 @@ class Walk:
                 log.warning("an attempt was not looked at", extra={"attempt": entry.attempt, "detail": str(trouble)})
 
     def _look(self, klass: VideoGenerationClass, desk: Desk, store: ObjectStore, entry: Reservation) -> None:
-        attempt = ledger.parse_entry(entry.attempt)
+        attempt = ledger_names.parse_entry(entry.attempt)
         if attempt is None or attempt.entry in desk.permits:
             return
         try:
@@ -169,7 +170,7 @@ class Walk:
 
     def turn_orphan(self, key: Key, lane: Lane) -> None:
         """One step of an open task that no object in this process works on."""
-        attempt = ledger.parse_entry(key.name)
+        attempt = ledger_names.parse_entry(key.name)
         klass = self._desks.klass(key.namespace)
         if attempt is None or klass is None or self._flights.pursues(attempt):
             self._drop(key)
