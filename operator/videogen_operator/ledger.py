@@ -223,6 +223,19 @@ def parse_folder(folder: FolderId, files: Mapping[str, bytes]) -> Folder:
     return Folder(id=folder, entries=entries, result=result)
 
 
+def folder_files(folder: Folder) -> dict[str, bytes]:
+    """The files that `parse_folder` makes the same folder from, as small as they can be."""
+    files = {
+        f"a{number}.{what}.json": document.model_dump_json(by_alias=True, exclude_none=True).encode()
+        for number, entry in folder.entries.items()
+        for what in _DOCUMENTS
+        if (document := getattr(entry, what)) is not None
+    }
+    if folder.result is not None:
+        files[RESULT] = folder.result.model_dump_json(by_alias=True, exclude_none=True).encode()
+    return files
+
+
 def parse_document(folder: FolderId, name: str, body: bytes) -> Model:
     """One file, by its name."""
     if name == RESULT:

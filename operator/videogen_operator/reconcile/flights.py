@@ -53,7 +53,8 @@ class Flights:
     def wake_class(self, name: str) -> None:
         """The class or its Secret changed: whoever waits for it looks again."""
         for flight in self.all():
-            klass = self._desks.of(flight.obj) if flight.obj is not None else None
+            obj = flight.peek()
+            klass = self._desks.of(obj) if obj is not None else None
             if klass is None or klass.metadata.name == name:
                 self._world.wake(flight.key)
 
@@ -75,8 +76,9 @@ class Flights:
             p = flight.work.pursuit
             if p is not None and p.attempt == attempt:
                 return True
-            if _is_of(flight, attempt) and flight.obj is not None and flight.obj.status.attempt == attempt.short:
-                return flight.obj.metadata.deletion_timestamp is None
+            obj = flight.peek() if _is_of(flight, attempt) else None
+            if obj is not None and obj.status.attempt == attempt.short:
+                return obj.metadata.deletion_timestamp is None
         return False
 
     def object_of(self, attempt: AttemptId) -> Flight | None:
@@ -86,7 +88,8 @@ class Flights:
     def doubts(self, attempt: AttemptId) -> bool:
         """Whether an object shows that it does not know what became of the attempt."""
         flight = self.object_of(attempt)
-        newest = newest_attempt(flight.obj) if flight is not None and flight.obj is not None else None
+        obj = flight.peek() if flight is not None else None
+        newest = newest_attempt(obj) if obj is not None else None
         return newest is not None and newest.id == attempt.short and newest.state is AttemptState.UNKNOWN
 
     def unrecorded(self) -> list[str]:
@@ -96,7 +99,7 @@ class Flights:
             for flight in self.all()
             for item in flight.work.unwritten
             if isinstance(item.document, Task)
-            and (flight.obj is None or flight.obj.status.task_id != item.document.task_id)
+            and ((obj := flight.peek()) is None or obj.status.task_id != item.document.task_id)
         ]
 
     # ------------------------------------------------------------ the end

@@ -127,6 +127,8 @@ class Generations:
         self._perform(flight, job, action, desk)
         if isinstance(action, actions.Forget | actions.Join) and step_shown(job.obj.status.conditions) in _WAITING:
             flight.rest()
+        if isinstance(action, actions.Wait | actions.Doubt):
+            flight.pack()
 
     def _read(self, flight: Flight) -> bool:
         """The object as it is now; whether there is anything to do for it."""

@@ -200,6 +200,7 @@ class Walk:
         step = pursuit.step(p, self._world.moment())
         wanted = Lane.COPY if step is pursuit.Step.STORE else Lane.TURN
         if step is pursuit.Step.WAIT:
+            work.pack()
             self._world.at(key, p.due)
         elif lane is not wanted:
             self._world.queue.add(key, 0.0, wanted)
