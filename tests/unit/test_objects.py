@@ -299,6 +299,19 @@ def test_a_class_deleted_in_mid_flight_is_waited_for() -> None:
     assert len(cluster.api.posts) == 1
 
 
+def test_a_class_that_cannot_be_understood_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    """It was stored under another schema: its turns and its walk stay quiet but for one kind of line."""
+    cluster = Cluster().ready()
+    cluster.kube.put(class_manifest(limits={"submitConcurrency": 5000}))
+    cluster.kube.put(object_manifest())
+    run(cluster, 600)
+    assert cluster.condition("Accepted")["reason"] == "ClassNotFound"
+    assert {r.message for r in caplog.records if r.levelname == "ERROR"} == {"the class cannot be understood"}
+    cluster.kube.put(class_manifest())
+    with Process(cluster) as process:
+        assert process.run(600, until=finished(cluster))
+
+
 def test_a_class_made_again_is_rebuilt_from_the_ledger_before_it_spends() -> None:
     cluster = Cluster().ready()
     cluster.api.lives = [Life(polls=["queued"] * 500)]

@@ -9,6 +9,8 @@ import threading
 from datetime import timedelta
 from typing import Final
 
+from pydantic import ValidationError
+
 from .. import ledger, ledger_names, pursuit
 from ..api.generation_class import KIND as CLASS_KIND
 from ..api.generation_class import Reservation, VideoGenerationClass
@@ -84,6 +86,8 @@ class Walk:
             desk = self._desks.desk(key.name)
             desk.see(klass.status.reservations, self._world.clock.ticks())
             self._look_at_all(klass, desk, store)
+        except ValidationError:
+            return  # the class's own turn says so, and a change of it wakes the walk
         except (KubeTrouble, StoreTrouble) as trouble:
             log.warning("the walk was cut short", extra={"class": key.name, "detail": str(trouble)})
             self._world.wake(key, _TROUBLE_RETRY)
