@@ -1,5 +1,6 @@
 """The writes of facts: a task, a result, an end. Each is decided from the ledger, repeated until it holds."""
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import Final
 
@@ -7,6 +8,7 @@ from .. import actions, conclusion, costs, ledger, ledger_names, writes
 from ..api.generation import VideoGeneration
 from ..api.money import usd
 from ..conditions import Reason, Standing, Step, Type
+from ..errors import Superseded
 from ..job import Job, active_folder, active_revision, own_number, price
 from ..ledger_names import AttemptId
 from ..ports import Kind
@@ -17,6 +19,7 @@ from .pinning import pins_of_attempt, pins_of_result
 from .status_writer import StatusWriter
 from .world import World
 
+_LATE_TRIES: Final = 3
 _SHOWN_EVENTS: Final = frozenset({Reason.GENERATION_OVERDUE, Reason.TASK_NOT_FOUND})
 
 
@@ -137,13 +140,16 @@ class FactWrites:
     def late(self, attempt: AttemptId, end: ledger.End, amount: Decimal) -> None:
         """A fact of an older attempt, whatever became of its object: it touches only its own item, and the sums."""
         folder = attempt.folder
-        raw = self._world.kube.read(Kind.GENERATION, folder.namespace, folder.name)
-        obj = VideoGeneration.model_validate(raw) if raw is not None else None
-        item = next((a for a in obj.status.attempts if a.id == attempt.short), None) if obj is not None else None
-        if obj is None or item is None:
-            return
-        write = writes.fact(obj, costs.ended(item, end, amount))
-        self._world.kube.patch_status(Kind.GENERATION, folder.namespace, folder.name, list(write.operations))
+        for _ in range(_LATE_TRIES):
+            raw = self._world.kube.read(Kind.GENERATION, folder.namespace, folder.name)
+            obj = VideoGeneration.model_validate(raw) if raw is not None else None
+            item = next((a for a in obj.status.attempts if a.id == attempt.short), None) if obj is not None else None
+            if obj is None or item is None:
+                return
+            write = writes.fact(obj, costs.ended(item, end, amount))
+            with suppress(Superseded):  # the object's own turn came first: look again
+                self._world.kube.patch_status(Kind.GENERATION, folder.namespace, folder.name, list(write.operations))
+                return
 
 
 def _attempt_of(job: Job, short: str) -> AttemptId:
