@@ -12,18 +12,20 @@ from videogen_operator.ports import Kind
 
 LONG: Final = 90.0  # seconds: more than any number of quick tries
 
+_OF_OBJECTS: Final = frozenset({"kube.patch_status", "kube.read"})
+
 Break = Callable[[Effect], None]
 
 
 def away(cluster: Cluster, *, file: str, until: float, status_too: bool = False) -> Break:
-    """The bucket does not take one file, and perhaps the API server no status, until a time."""
+    """The bucket does not take one file, and perhaps the API server nothing of its object, until a time."""
 
     def check(effect: Effect) -> None:
         if cluster.clock.passed >= until:
             return
         if effect.name == "store.create" and effect.target == f"{FOLDER}{file}":
             raise StoreTrouble(StoreReason.UNAVAILABLE, "503 SlowDown")
-        if status_too and ordered(cluster) and effect.name in {"kube.patch_status", "kube.read"}:
+        if status_too and ordered(cluster) and effect.name in _OF_OBJECTS and effect.target.endswith(f"/{NAME}"):
             raise KubeTrouble("no connection")
 
     return check

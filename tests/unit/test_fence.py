@@ -213,6 +213,17 @@ def test_an_order_in_doubt_that_was_sent_again_is_no_order_without_an_object() -
     assert [event for event in cluster.kube.events if event["regarding"]["kind"] == Kind.CLASS.value] == []
 
 
+def test_an_order_that_a_person_answered_is_in_no_doubt_when_its_object_is_gone() -> None:
+    cluster = Cluster().ready()
+    held(cluster)
+    cluster.kube.put(object_manifest(annotations={RESOLVE_ANNOTATION: "r1-a1:resubmit"}))
+    with Process(cluster) as process:
+        assert process.run(1800, until=finished(cluster))
+        cluster.kube.delete(Kind.GENERATION, NAMESPACE, NAME)
+        process.run(3600)
+    assert [event for event in cluster.kube.events if event["regarding"]["kind"] == Kind.CLASS.value] == []
+
+
 def test_an_order_in_doubt_beside_a_raised_revision_is_no_order_without_an_object() -> None:
     cluster = Cluster().ready()
     held(cluster)
@@ -225,7 +236,7 @@ def test_an_order_in_doubt_beside_a_raised_revision_is_no_order_without_an_objec
 
 def test_a_file_that_cannot_be_read_hides_no_other_attempt_from_the_walk() -> None:
     cluster = Cluster().ready()
-    cluster.api.lives = [Life.lost(), Life(polls=["queued"] * 9 + ["completed"])]
+    cluster.api.lives = [Life.lost(), Life(polls=["queued"] * 30 + ["completed"])]
     for name in ("a-broken", NAME):
         cluster.kube.put(object_manifest(name))
 
@@ -238,7 +249,7 @@ def test_a_file_that_cannot_be_read_hides_no_other_attempt_from_the_walk() -> No
         cluster.hooks.before = archived
         for name in ("a-broken", NAME):
             cluster.kube.delete(Kind.GENERATION, NAMESPACE, name)
-        process.run(1800)
+        process.run(3600)
     assert f"{FOLDER}result.json" in cluster.bucket
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fakes import Crash, Effect, Life, tiny_mp4
-from rehearsal import FOLDER, NAME, Cluster, Process, finished, live, object_manifest
+from rehearsal import FOLDER, NAME, NAMESPACE, Cluster, Process, finished, live, object_manifest
 from videogen_operator.api.generation import RESOLVE_ANNOTATION
 from videogen_operator.errors import StoreReason, StoreTrouble
 from videogen_operator.ports import Answer, Kind
@@ -199,6 +199,7 @@ def test_an_order_in_doubt_stays_in_doubt_when_the_ledger_is_lost(answer: str) -
         process.run(1500)
         assert (cluster.status()["phase"], len(cluster.api.posts)) == ("Held", 1)
         assert cluster.status()["cost"]["possibleUSD"] == "0.30"
+        assert cluster.reservations() == [f"{NAMESPACE}/{NAME}/r1/a1"]
         if answer:
             cluster.kube.put(object_manifest(annotations={RESOLVE_ANNOTATION: answer}))
             assert process.run(1500, until=finished(cluster))
