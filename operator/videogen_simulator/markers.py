@@ -6,6 +6,7 @@ A marker is `[[sim:NAME]]` or `[[sim:NAME parameter=value ...]]`, anywhere in a 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from .effects import NOTHING, Effect
 from .scenario import ScenarioError
@@ -44,11 +45,17 @@ def worded(words: list[str]) -> Chosen:
     return chosen(words[0] if words else "", {name: value for name, _, value in pairs})
 
 
+def _meant(name: str) -> str:
+    """The nearest name. Not all of them: an operator would look for a reason among the words of a refusal."""
+    nearest = get_close_matches(name[:60], SCENARIOS, n=1)
+    return f" (did you mean {nearest[0]}?)" if nearest else ""
+
+
 def chosen(name: str, given: Mapping[str, object]) -> Chosen:
     """The scenario with parameters, which may be text or JSON values."""
     scenario = SCENARIOS.get(name)
     if scenario is None:
-        raise ScenarioError(f"there is no scenario {name[:60]!r}; there are: {', '.join(SCENARIOS)}")
+        raise ScenarioError(f"there is no scenario {name[:60]!r}{_meant(name)}; GET /_sim/scenarios lists them")
     takes = {"times": 0, **scenario.takes}
     unknown = set(given) - set(takes)
     if unknown:

@@ -1,5 +1,7 @@
 """The table of scenarios and the words that choose them."""
 
+import re
+
 import pytest
 
 from videogen_simulator import markers
@@ -47,8 +49,8 @@ def test_the_first_of_two_that_differ_wins() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[[sim:answer-lots]]", "there is no scenario 'answer-lots'; there are: none,"),
-        ("[[sim:]]", "there is no scenario ''"),
+        ("[[sim:answer-lots]]", "there is no scenario 'answer-lots' (did you mean answer-lost?); GET "),
+        ("[[sim:]]", "there is no scenario ''; GET /_sim/scenarios lists them"),
         ("[[sim:takes minutes=1]]", "takes takes times, seconds, not 'minutes'"),
         ("[[sim:takes seconds=soon]]", "takes: seconds needs a value such as 60.0, not 'soon'"),
         ("[[sim:takes seconds=nan]]", "takes: seconds needs"),
@@ -61,7 +63,7 @@ def test_the_first_of_two_that_differ_wins() -> None:
 )
 def test_a_wrong_marker_is_refused_with_what_there_is(text: str, says: str) -> None:
     """A misspelt rehearsal that goes well would be worse than none."""
-    with pytest.raises(ScenarioError, match=says.replace("'", ".").replace("[", r"\[")):
+    with pytest.raises(ScenarioError, match=re.escape(says)):
         marked(text)
 
 
