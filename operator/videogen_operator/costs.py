@@ -8,6 +8,20 @@ from .api.generation_status import Attempt, AttemptState, Billing, Cost
 from .api.money import ZERO
 
 
+def completed(item: Attempt, result: ledger.Result) -> Attempt:
+    """The item of an attempt whose video is stored."""
+    return item.model_copy(
+        update={
+            "state": AttemptState.COMPLETED,
+            "billing": result.billing,
+            "task_id": result.task_id,
+            "submit_time": result.submit_time or item.submit_time,
+            "finish_time": result.completion_time,
+            "cost_usd": result.cost_usd,
+        }
+    )
+
+
 def ended(item: Attempt, end_: ledger.End, price: Decimal) -> Attempt:
     """The item of an attempt that ended without the revision's video."""
     return item.model_copy(

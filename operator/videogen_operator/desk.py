@@ -286,7 +286,8 @@ class Desk:
                 self.settled.pop(entry.attempt, None)
                 self.returned.pop(entry.attempt, None)
             present = {e.attempt for e in plan.after}
-            self.settled = {n: e for n, e in self.settled.items() if n in present}
+            now = {e.attempt: identity(e) for e in plan.after}
+            self.settled = {n: e for n, e in self.settled.items() if n in now and (e is None or identity(e) == now[n])}
             self.returned = {n: e for n, e in self.returned.items() if n in present}
             self.owed = {n: a for n, a in self.owed.items() if n not in present}
             self.next_settlement = None if not self.settled else self.next_settlement

@@ -205,8 +205,8 @@ def after_poll(pursuit: Pursuit, answer: answers.PollAnswer, now: Moment, pace: 
 
 def after_asking_content(pursuit: Pursuit, *, failure: bool | None, now: Moment, pace: Pace) -> Pursuit | Ending:
     """`/content` of a task whose polls say an error and no status is asked once; None: that told nothing of it."""
-    if failure is None:
-        return _later(replace(pursuit, errors=pursuit.errors + 1), now, pace)
+    if failure is None:  # polls come before it is asked again: they may say more by now, and count towards giving up
+        return _later(replace(pursuit, silent=SILENT_POLLS - 1, errors=pursuit.errors + 1), now, pace)
     if failure:
         return _ending(AttemptState.FAILED, Reason.GENERATION_FAILED, Again.ONCE, pursuit.detail)
     return _later(replace(pursuit, silent=pursuit.silent + 1), now, pace)

@@ -51,6 +51,8 @@ def _build(
     In `changes` None removes a field that is there.
     """
     present = obj.status.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+    if obj.status.cost is not None:
+        present["cost"] = obj.status.cost.wire()  # as it is stored, with its zeros
     operations: list[Operation] = [_test("/metadata/uid", obj.metadata.uid)]
     for name in tests:
         if name == "generation":
@@ -119,7 +121,7 @@ def storing(obj: VideoGeneration, attempt: ledger_names.AttemptId, standing: Sta
     price = obj.status.resolved.price_usd if obj.status.resolved else ZERO
     item = costs.item_of(obj, attempt).model_copy(update={"billing": Billing.BILLED, "cost_usd": price})
     changes = {**_shown(obj, standing, now), "cost": costs.with_item(obj, item).wire()}
-    return _build(obj, tests=("attempt", "taskID"), changes=changes, attempt=item)
+    return _build(obj, tests=("attempt", "taskID", "cost"), changes=changes, attempt=item)
 
 
 def observe(obj: VideoGeneration) -> Write:
@@ -197,7 +199,7 @@ def intent(
     if first or obj.status.start_time is None:
         changes["startTime"] = to_wire(now)
     item = Attempt(id=attempt.short, state=AttemptState.INTENT, intent_time=now)
-    tests = ("generation", "submittedRevision", "attempt", "taskID")
+    tests = ("generation", "submittedRevision", "attempt", "taskID", "cost")
     return _build(obj, tests=tests, changes=changes, attempt=item)
 
 
@@ -211,11 +213,11 @@ def task(
 ) -> Write:
     """Write 2, the task ID; with `adoption` instead of writes 1 and 2."""
     changes = {**_shown(obj, standing, now), "taskID": task_.task_id, "submitTime": to_wire(task_.time)}
-    tests: tuple[str, ...] = ("attempt", "taskID")
+    tests: tuple[str, ...] = ("attempt", "taskID", "cost")
     if adoption is not None:
         changes |= _pinned(obj, adoption, attempt)
         changes["completionTime"] = None
-        tests = ("generation", "submittedRevision", "attempt", "taskID")
+        tests = ("generation", "submittedRevision", "attempt", "taskID", "cost")
         if obj.status.start_time is None:
             changes["startTime"] = to_wire(now)
     item = costs.item_of(obj, attempt).model_copy(
@@ -250,10 +252,10 @@ def doubt(
 ) -> Write:
     """An intent without an answer; `held` counts its price as possible spend."""
     changes = _shown(obj, standing, now)
-    tests: tuple[str, ...] = ("attempt", "taskID")
+    tests: tuple[str, ...] = ("attempt", "taskID", "cost")
     if adoption is not None:
         changes |= {**_pinned(obj, adoption, attempt), "taskID": None}
-        tests = ("generation", "submittedRevision", "attempt", "taskID")
+        tests = ("generation", "submittedRevision", "attempt", "taskID", "cost")
         if obj.status.start_time is None:
             changes["startTime"] = to_wire(now)
     item = costs.item_of(obj, attempt)
@@ -285,10 +287,10 @@ def end(
     """An attempt that ended without the revision's video."""
     item = costs.ended(costs.item_of(obj, attempt), end_, price)
     changes = {**_shown(obj, standing, now), "cost": costs.with_item(obj, item).wire()}
-    tests: tuple[str, ...] = ("attempt", "taskID")
+    tests: tuple[str, ...] = ("attempt", "taskID", "cost")
     if adoption is not None:
         changes |= _pinned(obj, adoption, attempt)
-        tests = ("generation", "submittedRevision", "attempt", "taskID")
+        tests = ("generation", "submittedRevision", "attempt", "taskID", "cost")
     if standing.step is conditions_.Step.FAILED:
         changes["completionTime"] = to_wire(end_.time)
     return _build(obj, tests=tests, changes=changes, attempt=item)
@@ -303,23 +305,14 @@ def result(
     adoption: Pins | None = None,
 ) -> Write:
     """Write 3: output, cost and all conditions at once; with `adoption` the only write."""
-    item = costs.item_of(obj, attempt).model_copy(
-        update={
-            "state": AttemptState.COMPLETED,
-            "billing": result_.billing,
-            "task_id": result_.task_id,
-            "submit_time": result_.submit_time or costs.item_of(obj, attempt).submit_time,
-            "finish_time": result_.completion_time,
-            "cost_usd": result_.cost_usd,
-        }
-    )
+    item = costs.completed(costs.item_of(obj, attempt), result_)
     output = result_.output.wire()
     changes = {**_shown(obj, standing, now), "cost": costs.with_item(obj, item).wire()}
-    tests: tuple[str, ...] = ("attempt", "taskID")
+    tests: tuple[str, ...] = ("attempt", "taskID", "cost")
     if adoption is not None:
         changes |= _pinned(obj, adoption, attempt)
         changes["taskID"] = result_.task_id
-        tests = ("generation", "submittedRevision", "attempt", "taskID")
+        tests = ("generation", "submittedRevision", "attempt", "taskID", "cost")
         if obj.status.start_time is None:
             changes["startTime"] = to_wire(now)
     changes |= {"output": output, "completionTime": to_wire(result_.output.stored_time)}
@@ -328,7 +321,7 @@ def result(
 
 def fact(obj: VideoGeneration, item: Attempt) -> Write:
     """A fact of an older attempt: it touches only its own item, and the sums."""
-    return _build(obj, tests=("attempt",), changes={"cost": costs.with_item(obj, item).wire()}, attempt=item)
+    return _build(obj, tests=("attempt", "cost"), changes={"cost": costs.with_item(obj, item).wire()}, attempt=item)
 
 
 # ---------------------------------------------------------------- sums

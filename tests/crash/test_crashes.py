@@ -46,6 +46,7 @@ EXPECTED = [
     f"store.read {FOLDER}a1.intent.json",
     f"store.read {FOLDER}a1.task.json",
     f"store.read {FOLDER}result.json",
+    f"kube.read {OBJECT}",  # does it still list the attempt as open?
     f"kube.patch_status {CLASS}",  # the settlement, within 5 s
 ]
 """The effects of one life in their order; reads that only repeat (Secrets, the class, probes) are left out."""

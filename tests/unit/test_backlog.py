@@ -6,6 +6,7 @@ from typing import Final
 import pytest
 
 from fakes import Effect, Life
+from fakes.object_store import Thing
 from rehearsal import FOLDER, NAME, NAMESPACE, Cluster, Process, class_manifest, finished, object_manifest
 from videogen_operator.errors import KubeTrouble, StoreReason, StoreTrouble
 from videogen_operator.ports import Kind
@@ -102,6 +103,24 @@ def test_an_object_deleted_while_its_post_is_open_loses_no_task_id(*, again: boo
     assert f"{FOLDER}a1.task.json" in cluster.bucket
     assert f"{FOLDER}result.json" in cluster.bucket
     assert len(cluster.api.posts) == 1
+
+
+def test_a_task_file_that_cannot_be_read_holds_no_permit_and_no_poll() -> None:
+    """Somebody put something else there; the status has the task, so the work goes on."""
+    cluster = Cluster().ready(limits={"submitConcurrency": 1})
+
+    def spoil(effect: Effect) -> None:
+        if effect.name == "video_api.submit":
+            cluster.stores.buckets["videos"].setdefault(f"{FOLDER}a1.task.json", Thing(b"{}", "application/json"))
+
+    cluster.hooks.after = spoil
+    cluster.kube.put(object_manifest())
+    with Process(cluster) as process:
+        process.run(300)
+        cluster.hooks.after = lambda _: None
+        assert process.whole.desks.in_the_air() == []
+    assert cluster.status()["taskID"] == "task_0001"
+    assert cluster.api.asked != []
 
 
 @pytest.mark.parametrize("through", ["veo", "other"], ids=["the same class", "a class with another bucket"])

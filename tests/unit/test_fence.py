@@ -3,10 +3,12 @@
 import json
 from contextlib import suppress
 
+import pytest
+
 from fakes import Crash, Effect, Life
 from rehearsal import FOLDER, NAME, NAMESPACE, Cluster, Process, class_manifest, finished, object_manifest
 from videogen_operator.api.generation import RESOLVE_ANNOTATION
-from videogen_operator.errors import StoreReason, StoreTrouble
+from videogen_operator.errors import KubeTrouble, StoreReason, StoreTrouble
 from videogen_operator.ports import Kind, StoreAddress
 
 
@@ -211,6 +213,50 @@ def test_an_order_in_doubt_that_was_sent_again_is_no_order_without_an_object() -
         assert process.run(1800, until=finished(cluster))
         process.run(3600)
     assert [event for event in cluster.kube.events if event["regarding"]["kind"] == Kind.CLASS.value] == []
+
+
+@pytest.mark.parametrize("blip", ["kube.read", "kube.patch_status"])
+def test_a_late_fact_is_told_although_the_api_server_failed(blip: str) -> None:
+    cluster = Cluster().ready()
+    held(cluster)
+    cluster.kube.put(object_manifest(annotations={RESOLVE_ANNOTATION: "r1-a1:resubmit"}))
+    failures = [blip]
+
+    def fail(effect: Effect) -> None:
+        if effect.name in failures and NAME in effect.target and f"{FOLDER}a1.end.json" in cluster.bucket:
+            failures.clear()
+            raise KubeTrouble("503")
+
+    with Process(cluster) as process:
+        process.run(15)
+        late_task(cluster)
+        cluster.hooks.before = fail
+        assert process.run(1800, until=finished(cluster))
+        process.run(1800)
+    assert failures == []
+    assert cluster.status()["cost"] == {"estimatedUSD": "0.60", "billedUSD": "0.60", "possibleUSD": "0.00"}
+    assert cluster.reservations() == []
+
+
+@pytest.mark.parametrize(
+    ("polls", "state", "billed"),
+    [(("completed",), "Completed", "0.60"), (("failed",), "Failed", "0.30")],
+    ids=["completed", "failed"],
+)
+def test_what_became_of_a_doubt_beside_a_raised_revision_is_told(
+    polls: tuple[str, ...], state: str, billed: str
+) -> None:
+    cluster = Cluster().ready()
+    held(cluster)
+    cluster.api.tasks["task_0001"].life = Life(polls=["queued", *polls])
+    cluster.kube.put(object_manifest(revision=2))
+    with Process(cluster) as process:
+        assert process.run(1800, until=finished(cluster))
+        late_task(cluster)
+        process.run(3600)
+    first = cluster.status()["attempts"][0]
+    assert (first["id"], first["state"]) == ("r1-a1", state)
+    assert cluster.status()["cost"] == {"estimatedUSD": billed, "billedUSD": billed, "possibleUSD": "0.00"}
 
 
 def test_an_order_that_a_person_answered_is_in_no_doubt_when_its_object_is_gone() -> None:

@@ -8,7 +8,7 @@ import pytest
 from fakes import Crash, Effect, Life, tiny_mp4
 from rehearsal import FOLDER, NAME, NAMESPACE, Cluster, Process, finished, live, object_manifest
 from videogen_operator.api.generation import RESOLVE_ANNOTATION
-from videogen_operator.errors import StoreReason, StoreTrouble
+from videogen_operator.errors import KubeTrouble, StoreReason, StoreTrouble
 from videogen_operator.ports import Answer, Kind
 
 
@@ -401,6 +401,39 @@ def test_a_copy_that_takes_long_is_shown_while_it_goes_on_and_as_billed(way: str
     assert "completed, billed 0.30 USD" in ready["message"]
     assert cluster.status()["cost"] == {"estimatedUSD": "0.30", "billedUSD": "0.30", "possibleUSD": "0.00"}
     assert cluster.patches(Kind.GENERATION) == 4
+
+
+@pytest.mark.parametrize("end", ["stays", "is deleted", "is made anew"])
+def test_a_slow_copy_does_not_wait_for_the_api_server(end: str) -> None:
+    """It is shown once; what cannot be shown holds up no paid bytes, and an object that goes leaves no file behind."""
+    cluster = Cluster().ready()
+    cluster.api.lives = [Life(contents=[None])]
+    cluster.kube.put(object_manifest())
+    during: list[str] = []
+
+    def hook(effect: Effect) -> None:
+        if effect.name == "video_api.download":
+            during.append("download")
+            cluster.clock.passed += 40
+            if end != "stays":
+                cluster.kube.delete(Kind.GENERATION, NAMESPACE, NAME)
+            if end == "is made anew":
+                cluster.kube.put(object_manifest())
+        elif effect.name == "store.create_video":
+            during.append("upload")
+        elif effect.name == "kube.patch_status" and NAME in effect.target and during and len(during) < 5:
+            during.append("patch")
+            if end == "stays":
+                cluster.clock.passed += 20
+                raise KubeTrouble("time-out")
+
+    cluster.hooks.before = hook
+    with Process(cluster) as process:
+        process.run(1800)
+        assert process.temporary_files == []
+    assert during[: during.index("upload") + 1] == ["download", "patch", "upload"]
+    assert f"{FOLDER}result.json" in cluster.bucket
+    assert len(cluster.api.posts) == 1
 
 
 def test_a_bucket_that_stays_away_is_warned_of_once_after_five_minutes_and_costs_nothing_more() -> None:

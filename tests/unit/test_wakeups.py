@@ -229,6 +229,17 @@ def test_a_changed_secret_has_a_slowly_polled_task_asked_for_at_once(*, pruned: 
     assert len(cluster.api.asked) == 1
 
 
+def test_a_gateway_that_refuses_content_is_still_polled() -> None:
+    """Its polls said an error and no status for a while; then the task is completed after all."""
+    silent = Answer(status=200, body=json.dumps({"error": {"message": "fetch failed"}}).encode())
+    cluster = Cluster().ready()
+    cluster.api.lives = [Life(polls=[silent] * 5 + ["completed"], contents=[BUSY] * 3 + [None])]
+    cluster.kube.put(object_manifest())
+    with Process(cluster) as process:
+        assert process.run(3600, until=finished(cluster))
+    assert cluster.status()["phase"] == "Succeeded"
+
+
 def test_content_that_could_not_be_asked_for_is_asked_again() -> None:
     """A gateway's polls say an error and no status; only `/content` knows that the task has failed."""
     silent = Answer(status=200, body=json.dumps({"error": {"message": "fetch failed"}}).encode())

@@ -4,7 +4,7 @@ import logging
 from typing import Final
 
 from ..errors import KubeTrouble, StoreTrouble
-from ..ledger import End, Task
+from ..ledger import End, LedgerUnreadableError, Task
 from . import books
 from .access import Access
 from .desks import Desks
@@ -39,7 +39,7 @@ class Backlog:
             store = self._access.store(klass, self._world.clock.ticks())
             prefix = klass.spec.storage.s3.prefix
             found = books.put(store, prefix, item.attempt.folder, item.attempt.file(name), item.document)
-        except (StoreTrouble, KubeTrouble) as trouble:
+        except (StoreTrouble, KubeTrouble, LedgerUnreadableError) as trouble:
             facts = {"attempt": item.attempt.entry, "file": name, "detail": str(trouble)}
             log.warning("a fact is not in the ledger yet", extra=facts)
             return False

@@ -1,15 +1,17 @@
 """The writes of facts: a task, a result, an end. Each is decided from the ledger, repeated until it holds."""
 
-from contextlib import suppress
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
+
+from pydantic import ValidationError
 
 from .. import actions, conclusion, costs, ledger, ledger_names, writes
 from ..api.generation import VideoGeneration
 from ..api.money import usd
 from ..conditions import Reason, Standing, Step, Type
 from ..errors import Superseded
-from ..job import Job, active_folder, active_revision, own_number, price
+from ..job import OPEN, Job, active_folder, active_revision, own_number, price
 from ..ledger_names import AttemptId
 from ..ports import Kind
 from .announce import Announcer
@@ -62,14 +64,14 @@ class FactWrites:
         note = f"Task {task} created: {through}{model}{usd(price(job, action.entry))}, billed when it is completed"
         self._announcer.about(obj, Reason.TASK_CREATED, note)
 
-    def storing(self, flight: Flight, standing: Standing) -> None:
-        """A copy that takes long, with what the video cost."""
+    def storing(self, flight: Flight, standing: Standing, *, drop: bool = True) -> None:
+        """A copy that takes long, with what the video cost. `drop`: as for `StatusWriter.write`."""
         obj = flight.known()
         number = own_number(obj, active_revision(obj))
         if number is None:
             raise ValueError("the status names no attempt")
         write = writes.storing(obj, active_folder(obj).attempt(number), standing, self._world.clock.now())
-        self._statuses.write(flight, write)
+        self._statuses.write(flight, write, drop=drop)
 
     # ------------------------------------------------------------ the result
 
@@ -137,19 +139,39 @@ class FactWrites:
         desk.settle(attempt, None, self._world.clock.ticks() + wait)
         self._desks.wake(name, 0.0 if desk.waiting else wait)  # a free slot is for who waits; else it rides with others
 
-    def late(self, attempt: AttemptId, end: ledger.End, amount: Decimal) -> None:
-        """A fact of an older attempt, whatever became of its object: it touches only its own item, and the sums."""
+    def late(self, attempt: AttemptId, record: ledger.End | ledger.Result, amount: Decimal) -> None:
+        """A fact of an older attempt, whatever became of its object: it touches only its own item, and the sums.
+
+        May be called again. Raises `KubeTrouble`, and `Superseded` when the object's own turns come first every time.
+        """
         folder = attempt.folder
-        for _ in range(_LATE_TRIES):
+        for tries in range(_LATE_TRIES):
             raw = self._world.kube.read(Kind.GENERATION, folder.namespace, folder.name)
-            obj = VideoGeneration.model_validate(raw) if raw is not None else None
-            item = next((a for a in obj.status.attempts if a.id == attempt.short), None) if obj is not None else None
-            if obj is None or item is None:
+            write = _late_write(raw, attempt, record, amount) if raw is not None else None
+            if write is None:
                 return
-            write = writes.fact(obj, costs.ended(item, end, amount))
-            with suppress(Superseded):  # the object's own turn came first: look again
+            try:
                 self._world.kube.patch_status(Kind.GENERATION, folder.namespace, folder.name, list(write.operations))
+            except Superseded:
+                if tries + 1 == _LATE_TRIES:
+                    raise
+            else:
                 return
+
+
+def _late_write(
+    raw: Mapping[str, Any], attempt: AttemptId, record: ledger.End | ledger.Result, amount: Decimal
+) -> writes.Write | None:
+    """What the object lacks of it; None if its item is gone or closed, or the attempt is what it is at itself."""
+    try:
+        obj = VideoGeneration.model_validate(raw)
+    except ValidationError:
+        return None
+    item = next((a for a in obj.status.attempts if a.id == attempt.short), None)
+    if item is None or item.state not in OPEN or obj.status.attempt == attempt.short:
+        return None
+    ended = costs.completed(item, record) if isinstance(record, ledger.Result) else costs.ended(item, record, amount)
+    return writes.fact(obj, ended)
 
 
 def _attempt_of(job: Job, short: str) -> AttemptId:

@@ -1,6 +1,7 @@
 """One turn of a VideoGeneration: gather, decide, perform one action, write at most once, put the key back."""
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
@@ -42,6 +43,7 @@ _KEEPS_GRANT: Final = (actions.Recall, actions.Begin, actions.Send, actions.Wait
 _WAITING: Final = frozenset({Step.QUEUED, Step.SUSPENDED, Step.PENDING, Step.REFUSED})
 _TROUBLE_RETRY: Final = 2.0
 _LOST_RACES: Final = 5
+_SHOW_AGAIN: Final = 60.0  # seconds until a slow copy is shown again that could not be
 
 
 class Generations:
@@ -289,19 +291,23 @@ class Generations:
 
     def _while_copying(self, flight: Flight, owed: Charge) -> Callable[[], None]:
         """What a copy does at each piece of it: one that takes long is shown while it goes on."""
-        p = flight.work.pursuit
+        p, after = flight.work.pursuit, 0.0  # ticks
 
         def meanwhile() -> None:
+            nonlocal after
             now = self._world.moment()
-            if p is None or not pursuit.copy_in_trouble(p, now, owed.pace):
+            if p is None or now.ticks < after or not pursuit.copy_in_trouble(p, now, owed.pace):
                 return
+            after = math.inf  # once; a copy must not wait for an API server that does not answer
             standing = progress.progress(p, owed.pace, now, flight.known())
             if shows(flight.known(), standing):
                 return
             try:
-                self._facts.storing(flight, standing)
-            except (KubeTrouble, Superseded):
+                self._facts.storing(flight, standing, drop=False)
+            except Superseded:
                 flight.stale = True
+            except KubeTrouble:
+                flight.stale, after = True, self._world.clock.ticks() + _SHOW_AGAIN
 
         return meanwhile
 

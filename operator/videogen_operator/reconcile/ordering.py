@@ -89,9 +89,11 @@ class Ordering:
             return
         desk.use(flight.key)
         self._submission.send(flight, order, desk)
-        self._make_durable(flight, job, order)
-        desk.finish(flight.key)
-        self._desks.wake(desk.name)
+        try:
+            self._make_durable(flight, job, order)
+        finally:
+            desk.finish(flight.key)
+            self._desks.wake(desk.name)
         self._world.queue.add(flight.key, 0.0, Lane.TURN)
 
     def close(self, flight: Flight, job: Job, number: int, desk: Desk) -> None:

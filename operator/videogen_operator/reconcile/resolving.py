@@ -92,7 +92,6 @@ class Resolving:
 
     def refuse(self, flight: Flight, job: Job, why: str) -> None:
         """The annotation cannot be taken: the message says why, beside the ways out."""
-        flight.refused_annotation, flight.refused_answer = annotation(job.obj), why
         obj = flight.known()
         if finished(obj):
             self._announcer.about(obj, events.ANSWER_REFUSED, f"videogen.dev/resolve was not taken: {why}")
@@ -103,6 +102,7 @@ class Resolving:
             message = f"the answer in videogen.dev/resolve was not taken: {why}. {ways_out(short, *where)}"
             standing = Standing(step=Step.HELD, reason=Reason.SUBMISSION_OUTCOME_UNKNOWN, message=message)
             self._statuses.write(flight, writes.show(obj, standing, self._world.clock.now()))
+        flight.refused_annotation, flight.refused_answer = annotation(job.obj), why  # only once it is said
         self._world.wake(flight.key)
 
     def _answer(self, flight: Flight, job: Job, action: actions.Resolve, answer: ledger.Answer) -> None:
@@ -126,10 +126,10 @@ class Resolving:
         """The answer stands, and is tried again by itself; it says so once."""
         obj = flight.known()
         if flight.awaited_answer != annotation(job.obj) and not finished(obj):
-            flight.awaited_answer = annotation(job.obj)
             message = f"the answer in videogen.dev/resolve is taken as soon as that is possible: {obstacle.why}"
             standing = Standing(step=Step.HELD, reason=Reason.SUBMISSION_OUTCOME_UNKNOWN, message=message)
             self._statuses.write(flight, writes.show(obj, standing, self._world.clock.now()))
+            flight.awaited_answer = annotation(job.obj)
         self._world.wake(flight.key, obstacle.retry_after)
 
     def _obstacle(self, flight: Flight, klass: VideoGenerationClass, action: actions.Resolve) -> _Obstacle | None:

@@ -28,13 +28,18 @@ class StatusWriter:
         self._flights = flights
         self._records = records
 
-    def write(self, flight: Flight, write: writes.Write) -> bool:
-        """Whether the object holds it now. A lost race raises `Superseded`; a vanished object is dropped."""
+    def write(self, flight: Flight, write: writes.Write, *, drop: bool = True) -> bool:
+        """Whether the object holds it now. A lost race raises `Superseded`; a vanished object is dropped.
+
+        `drop` False: in the middle of an action that still uses what is dropped; the next turn sees that it is gone.
+        """
         stored = self._world.kube.patch_status(
             Kind.GENERATION, flight.key.namespace, flight.key.name, list(write.operations)
         )
         if stored is None:
-            self._flights.drop(flight.key)
+            flight.stale = True
+            if drop:
+                self._flights.drop(flight.key)
             return False
         lost = writes.missing(write, stored)
         if lost:

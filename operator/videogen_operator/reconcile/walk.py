@@ -16,10 +16,10 @@ from ..api.generation_class import KIND as CLASS_KIND
 from ..api.generation_class import Reservation, VideoGenerationClass
 from ..api.generation_status import AttemptState, Billing
 from ..api.meta import Key
-from ..api.money import usd
+from ..api.money import ZERO, usd
 from ..conditions import Reason
 from ..desk import Desk
-from ..errors import KubeTrouble, StoreReason, StoreTrouble
+from ..errors import KubeTrouble, StoreReason, StoreTrouble, Superseded
 from ..events import DUPLICATE_SPEND
 from ..ledger import Again, End, Entry, Folder, Result
 from ..ledger_names import AttemptId
@@ -98,8 +98,8 @@ class Walk:
         for entry in klass.status.reservations:
             try:
                 self._look(klass, desk, store, entry)
-            except StoreTrouble as trouble:
-                troubles += 1
+            except (StoreTrouble, Superseded, ledger.LedgerUnreadableError) as trouble:
+                troubles += isinstance(trouble, StoreTrouble)
                 if troubles >= _TROUBLES:
                     raise
                 log.warning("an attempt was not looked at", extra={"attempt": entry.attempt, "detail": str(trouble)})
@@ -115,6 +115,8 @@ class Walk:
             return
         found = folder.entry(attempt.number)
         if _over(folder, found, attempt):
+            if self._flights.object_of(attempt) is None:
+                self._tell_object(attempt, folder, found)
             self._settle(desk, attempt, entry)
         elif found.task is not None:
             if not self._flights.pursues(attempt):
@@ -183,7 +185,7 @@ class Walk:
             work = self._orphans.setdefault(key, Work())
         try:
             self._orphan(key, lane, attempt, klass, work)
-        except (KubeTrouble, StoreTrouble) as trouble:
+        except (KubeTrouble, StoreTrouble, Superseded, ledger.LedgerUnreadableError) as trouble:
             log.warning("paid work waits", extra={"attempt": attempt.entry, "detail": str(trouble)})
             self._world.queue.add(key, _TROUBLE_RETRY, Lane.TURN)
 
@@ -197,6 +199,7 @@ class Walk:
             return
         found = work.folder.entry(attempt.number)
         if _over(work.folder, found, attempt) or found.task is None:
+            self._tell_object(attempt, work.folder, found)
             self._finish(key, klass, attempt)
             return
         charge = self._charge(klass, attempt, found, store)
@@ -239,7 +242,6 @@ class Walk:
         work.unwritten.append(Unwritten(charge.attempt, end, klass.metadata.name))
         work.note(charge.attempt, end)
         self._backlog.write(work)
-        self._facts.late(charge.attempt, end, charge.resolved.price_usd)
         note = (
             f"Two tasks of {charge.attempt.entry} were made; both are stored, possible duplicate of "
             f"{usd(charge.resolved.price_usd)}: {stored.output.uri}"
@@ -266,6 +268,14 @@ class Walk:
             pace=pace_of(klass, resolved.tier, self._world.seconds),
             prompts=None,
         )
+
+    def _tell_object(self, attempt: AttemptId, folder: Folder, found: Entry) -> None:
+        """What became of it, if an object still lists it as open: repeated with the walk until that is written."""
+        stored = folder.result if folder.result is not None and folder.result.attempt == attempt.short else None
+        record = stored or found.end
+        resolved = found.intent.resolved if found.intent else None
+        if record is not None:
+            self._facts.late(attempt, record, resolved.price_usd if resolved else ZERO)
 
     def _finish(self, key: Key, klass: VideoGenerationClass, attempt: AttemptId) -> None:
         desk = self._desks.desk(klass.metadata.name)
