@@ -145,7 +145,9 @@ class FakeVideoApi:
             data = _clip(task.request) if sent is None else sent
             if len(data) > limit:
                 return TooLarge(declared=len(data), limit=limit)
-            into.write(data)
+            size = len(data) // 4 + 1
+            for begin in range(0, len(data), size):  # noqa: FURB122 - in pieces, as they come
+                into.write(data[begin : begin + size])
             return Downloaded(size=len(data), sha256=hashlib.sha256(data).hexdigest(), declared=len(data))
 
     def probe(self, endpoint: str, key: Secret) -> Exchange:

@@ -421,6 +421,8 @@ def test_a_slow_copy_does_not_wait_for_the_api_server(end: str) -> None:
                 cluster.kube.put(object_manifest())
         elif effect.name == "store.create_video":
             during.append("upload")
+            if during.count("upload") == 1:
+                raise StoreTrouble(StoreReason.UNAVAILABLE, "503 SlowDown")
         elif effect.name == "kube.patch_status" and NAME in effect.target and during and len(during) < 5:
             during.append("patch")
             if end == "stays":
