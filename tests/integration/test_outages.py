@@ -63,6 +63,8 @@ def pod(one_pod: Pod) -> Pod:
 
 @pytest.fixture(scope="module")
 def place(world: Stack, one_pod: Pod) -> Site:
+    if one_pod.exit_code() is not None:  # a test that needs no place may have come first, and ended it
+        one_pod.start().wait_ready()
     site = make_site(world, SHORTEST_SUBMIT)
     until_class_ready(site)
     return site
